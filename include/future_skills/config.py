@@ -1,0 +1,147 @@
+"""Settings: one class, read from the environment, validated, each with its meaning.
+
+Nested sections use a double underscore: `GATE__MINIMUM_ROLES=20`.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from future_skills.domain import Language, PairScope
+
+EstimatorName = str
+MailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class TrainingSettings(BaseModel):
+    """What a training uses when a run names nothing else."""
+
+    estimator: EstimatorName = Field("random_forest", description="A name from the estimator table.")
+    preprocessing: Literal["target", "onehot"] = Field("target", description="How text columns become numbers.")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="Hyperparameters of the estimator, as JSON.")
+    feature_set: Literal["core"] = Field("core", description="core: the 11 columns the HR application knows.")
+    implicit_ratio: float = Field(1.0, ge=0, description="Undecided pairs sampled as LOW, per decided row.")
+    implicit_weight: Fraction = Field(0.5, description="Sample weight of an implicit row; a decided row has 1.")
+    folds: int = Field(5, ge=2, description="Groups of job roles in cross-validation.")
+    random_state: int = Field(42, description="Seed of everything that samples or shuffles.")
+
+
+class DatasetSettings(BaseModel):
+    """What makes an export acceptable."""
+
+    minimum_roles: int = Field(2, ge=1, description="Fewer job roles than this fail the contract.")
+    minimum_skills: int = Field(2, ge=1, description="Fewer skills than this fail the contract.")
+    quarantine_budget: Fraction = Field(0.02, description="Largest share of bad rows of one source table.")
+    largest_drop: Fraction = Field(0.5, description="A source table may not shrink below this share of the last one.")
+    minimum_decided_pairs: int = Field(200, description="Fewer decided pairs: all horizons, then bootstrap labels.")
+    minimum_pairs_per_class: int = Field(20, description="Two classes need as many, or the labels are too few.")
+
+
+class GateSettings(BaseModel):
+    """Every threshold of the promotion gate."""
+
+    mode: Literal["enforce", "dry_run"] = Field("enforce", description="dry_run: verdicts are recorded, nothing follows.")
+    minimum_roles: int = Field(20, description="Held-out roles needed for the holdout; fewer: cross-validation.")
+    minimum_high: int = Field(20, description="Decided HIGH pairs needed there.")
+    insufficient_roles: int = Field(10, description="Fewer roles than this even in cross-validation: insufficient.")
+    ap_high_over_base: float = Field(2.0, description="AP(HIGH) must reach this multiple of its base rate.")
+    macro_f1_over_majority: float = Field(0.10, description="Macro-F1 must exceed the majority's by this much.")
+    refresh_margin: float = Field(0.02, description="In refresh mode the interval's lower end may be this far below 0.")
+    refresh_after: timedelta = Field(timedelta(weeks=8), description="A champion older than this is refreshed.")
+    slice_minimum_rows: int = Field(200, description="Decided rows a department needs to be judged on its own.")
+    slice_minimum_high: int = Field(10, description="HIGH rows a department needs to be judged on its own.")
+    slice_ap_high_over_base: float = Field(1.0, description="AP(HIGH) of such a department, over its base rate.")
+    resamples: int = Field(2_000, ge=100, description="Bootstrap resamples of roles behind a 95 % interval.")
+
+
+class PredictionSettings(BaseModel):
+    """How predictions are scored and published."""
+
+    shards: int = Field(8, ge=1, le=32, description="Parts a batch is scored in.")
+    chunk_rows: int = Field(100_000, ge=1_000, description="Rows scored at once; bounds memory.")
+    largest_delete: Fraction = Field(0.05, description="Deleting more than this share of our rows fails the audit.")
+    largest_level_shift: Fraction = Field(0.25, description="A level share may move by this much between two batches.")
+    change_score: float = Field(5.0, description="A score moved by this much is kept in prediction_change.")
+    lock_timeout: timedelta = Field(timedelta(seconds=30), description="Wait for the HR application's locks.")
+    sample_rows: int = Field(50_000, description="Rows of each batch kept for drift reports.")
+    monitoring_rows: int = Field(2_000, description="Lines of each batch written to the monitoring log.")
+
+
+class DriftSettings(BaseModel):
+    """Thresholds of the drift report and of retraining."""
+
+    numeric_threshold: float = Field(0.1, description="Normed Wasserstein distance of a feature column.")
+    categorical_threshold: float = Field(0.1, description="Jensen-Shannon distance of a feature column.")
+    level_threshold: float = Field(0.05, description="Jensen-Shannon distance of predicted levels.")
+    target_threshold: float = Field(0.05, description="Jensen-Shannon distance of decided levels.")
+    score_threshold: float = Field(0.1, description="Normed Wasserstein distance of scores.")
+    column_share: Fraction = Field(0.3, description="Share of drifted feature columns that makes a report drift.")
+    retrain_drifted: int = Field(2, description="Drifted datasets among the last `retrain_window` that ask for it.")
+    retrain_window: int = Field(3, description="Datasets looked at.")
+    retrain_cooldown: timedelta = Field(timedelta(days=7), description="At most one automatic retraining in this time.")
+
+
+class MailSettings(BaseModel):
+    """Where mails go, and through which server."""
+
+    host: str = Field("127.0.0.1", description="SMTP server.")
+    port: int = Field(25, ge=1, le=65_535, description="Its port.")
+    user: str | None = Field(None, description="Login, if it asks for one.")
+    password: SecretStr | None = Field(None, description="Its password.")
+    starttls: bool = Field(False, description="Encrypt by STARTTLS.")
+    timeout: float = Field(10.0, gt=0, description="Seconds before a mail waits for the next try.")
+    sender: MailAddress = Field("future-skills@example.com", description="The From address.")
+    data_scientists: list[MailAddress] = Field(default_factory=list, description="Drift, data alarms, gate rejections.")
+    drh_managers: list[MailAddress] = Field(default_factory=list, description="Approval requests, weekly digest.")
+    devops: list[MailAddress] = Field(default_factory=list, description="Failures, late chains, deployments.")
+
+
+class Settings(BaseSettings):
+    """All settings of the product. Construct it anew to read the environment again."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="__", extra="ignore", frozen=True)
+
+    hr_dsn: SecretStr | None = Field(None, description="An existing HR database; empty: the embedded one.")
+    store_uri: str = Field("var/store", description="Artefact store: a folder, file://... or s3://...")
+    signing_keys: dict[str, SecretStr] = Field(
+        default_factory=dict, description='Keys that sign artefacts, as JSON: {"key id": "secret of 32 characters or more"}.'
+    )
+    signing_key_id: str = Field("k1", description="The key that signs; the others only verify.")
+    horizon_years: int = Field(5, ge=1, le=50, description="The one horizon this installation predicts.")
+    pair_scope: PairScope = Field("all", description="all: every role x every skill; evidence: only pairs with a trace.")
+    approval: Literal["required", "auto"] = Field("required", description="Does an HR manager approve each model?")
+    deploy: Literal["manual", "auto"] = Field("manual", description="Does DevOps deploy an approved model by hand?")
+    publish: Literal["on", "off"] = Field("on", description="off: everything runs, no prediction is written.")
+    first_publish: Literal["yes", "no"] = Field("no", description="yes: the first publication to HR_DSN may happen.")
+    training_cadence: Literal["weekly", "monthly", "on_drift"] = Field("weekly", description="When to train.")
+    weekly_schedule: str = Field("0 2 * * 1", description="Cron of the weekly chain, UTC.")
+    approval_expiry: timedelta = Field(timedelta(days=6), description="An unanswered approval counts as rejected.")
+    future_skills_language: Language = Field("en", description="Language of rationales, explanations and mails.")
+    threads: int = Field(2, ge=1, description="Threads of one process in fit and predict.")
+    base_url: str = Field("http://127.0.0.1:8080", description="Airflow's address, for links in mails.")
+    deploy_hook: str | None = Field(None, description="Command run after a deployment, to restart the HR application.")
+
+    training: TrainingSettings = TrainingSettings()
+    dataset: DatasetSettings = DatasetSettings()
+    gate: GateSettings = GateSettings()
+    prediction: PredictionSettings = PredictionSettings()
+    drift: DriftSettings = DriftSettings()
+    mail: MailSettings = MailSettings()
+
+    @property
+    def embedded(self) -> bool:
+        """Is the HR database the embedded one, which we may create tables in?"""
+        return self.hr_dsn is None
+
+
+SQL_FOLDER = Path(__file__).parents[1] / "sql"
+TEMPLATE_FOLDER = Path(__file__).parents[1] / "templates"
+
+
+def read_sql(name: str) -> str:
+    """The text of `include/sql/<name>.sql`."""
+    return (SQL_FOLDER / f"{name}.sql").read_text(encoding="utf-8")

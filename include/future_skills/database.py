@@ -1,0 +1,87 @@
+"""PostgreSQL through psycopg2: one way to connect, and the few reads and writes that every part needs."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+import psycopg2
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from psycopg2.extras import RealDictCursor
+
+from future_skills.domain import FutureSkillsError
+
+Parameters = Mapping[str, Any] | Sequence[Any] | None
+
+NULL_MARK = "\x02"
+"""NULL in COPY: a control character, which no text we accept contains."""
+
+
+class HRDatabaseDownError(FutureSkillsError):
+    """The HR database cannot be reached."""
+
+
+def connect(dsn: str) -> Connection:
+    """Open `dsn` (a libpq URI or keyword string) in UTC, naming ourselves to the DBA.
+
+    Raises HRDatabaseDownError, without the password, when the server does not answer.
+    """
+    try:
+        return psycopg2.connect(
+            dsn, application_name="future_skills", connect_timeout=10, options="-c timezone=UTC -c search_path=public"
+        )
+    except psycopg2.OperationalError as error:
+        reason = str(error).strip().splitlines()[-1]
+        raise HRDatabaseDownError(f"The HR database cannot be reached: {reason}. Is it running, and is HR_DSN right?") from None
+
+
+def execute(connection: Connection, statement: str | sql.Composable, parameters: Parameters = None) -> int:
+    """Run a statement; returns how many rows it touched."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.rowcount
+
+
+def fetch_rows(connection: Connection, statement: str | sql.Composable, parameters: Parameters = None) -> list[dict[str, Any]]:
+    """Every row, as a dictionary by column."""
+    with connection.cursor(cursor_factory=RealDictCursor) as cursor:
+        cursor.execute(statement, parameters)
+        return [dict(row) for row in cursor.fetchall()]
+
+
+def fetch_row(connection: Connection, statement: str | sql.Composable, parameters: Parameters = None) -> dict[str, Any] | None:
+    """The first row, or None when there is none."""
+    rows = fetch_rows(connection, statement, parameters)
+    return rows[0] if rows else None
+
+
+def fetch_value(connection: Connection, statement: str | sql.Composable, parameters: Parameters = None) -> Any:
+    """The first column of the first row, or None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        row = cursor.fetchone()
+        return row[0] if row else None
+
+
+def fetch_frame(connection: Connection, statement: str | sql.Composable, parameters: Parameters = None) -> pd.DataFrame:
+    """Every row, as a frame with the query's columns in their order; an empty result keeps the columns."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return pd.DataFrame(cursor.fetchall(), columns=[column.name for column in cursor.description or ()])
+
+
+def copy_frame(connection: Connection, frame: pd.DataFrame, table: str | sql.Composable) -> None:
+    """COPY a frame into `table` (an SQL identifier, schema included when composed); its columns name the table's.
+
+    A missing value (None, NaN, NaT) becomes NULL; an empty string stays one.
+    """
+    target = sql.Identifier(table) if isinstance(table, str) else table
+    buffer = io.StringIO()
+    frame.to_csv(buffer, index=False, header=False, na_rep=NULL_MARK)
+    buffer.seek(0)
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, NULL {})").format(
+        target, sql.SQL(", ").join(sql.Identifier(str(column)) for column in frame.columns), sql.Literal(NULL_MARK)
+    )
+    with connection.cursor() as cursor:
+        cursor.copy_expert(statement.as_string(connection), buffer)

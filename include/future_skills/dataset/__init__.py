@@ -1,0 +1,1 @@
+"""From the HR database to one immutable dataset: snapshot, labels, features, contract."""

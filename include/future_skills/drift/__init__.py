@@ -1,0 +1,1 @@
+"""Has the data moved since the champion was deployed? Report and retraining policy."""

@@ -1,0 +1,1 @@
+"""The HR database: its tables, its connection, the company that fills the embedded one."""

@@ -1,0 +1,50 @@
+"""Datasets in the ledger."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from future_skills.database import fetch_row
+from future_skills.domain import FutureSkillsError, LabelSource, PairScope
+
+
+class UnknownDatasetError(FutureSkillsError):
+    """No such dataset in the ledger."""
+
+
+@dataclass(frozen=True)
+class DatasetRow:
+    """A row of `dataset`; `dataset_id` is the chain's id too."""
+
+    dataset_id: str
+    uri: str
+    digest: str
+    as_of: date
+    horizon_years: int
+    pair_scope: PairScope
+    label_source: LabelSource
+    decided_rows: int
+    implicit_rows: int
+    quarantined: int
+    manifest: dict[str, Any]
+    created_at: datetime
+
+
+def get_dataset(connection: Connection, dataset_id: str) -> DatasetRow:
+    """The dataset of that id. Raises UnknownDatasetError."""
+    row = fetch_row(connection, "SELECT * FROM future_skills_ops.dataset WHERE dataset_id = %s", (dataset_id,))
+    if row is None:
+        raise UnknownDatasetError(f"The ledger has no dataset {dataset_id!r}: see the runs of future_skills_export.")
+    return DatasetRow(**row)
+
+
+def newest_dataset(connection: Connection, horizon_years: int) -> DatasetRow | None:
+    """The newest accepted dataset of a horizon (newest `as_of`, then newest export), or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.dataset WHERE horizon_years = %s ORDER BY as_of DESC, created_at DESC LIMIT 1",
+        (horizon_years,),
+    )
+    return DatasetRow(**row) if row else None

@@ -1,0 +1,108 @@
+"""Model versions and their evaluations in the ledger; the champion."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from psycopg2.extensions import connection as Connection
+
+from future_skills.database import fetch_row, fetch_rows
+from future_skills.domain import FutureSkillsError, LabelSource, Verdict
+from future_skills.store.signing import Artifact
+
+
+class UnknownVersionError(FutureSkillsError):
+    """No such model version, or evaluation, in the ledger."""
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A row of `model_version`. `artifacts` has the keys served, evaluated and folds; `cuts` the keys medium and high."""
+
+    version: str
+    number: int
+    dataset_id: str
+    request_key: str
+    estimator: str
+    preprocessing: str
+    parameters: dict[str, Any]
+    feature_set: str
+    horizon_years: int
+    label_source: LabelSource
+    loadable_by_hr: bool
+    artifacts: dict[str, Artifact]
+    libraries: dict[str, str]
+    cuts: dict[str, float]
+    facts: dict[str, Any]
+    requested_by: str | None
+    created_at: datetime
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the served artefact: what an approval names."""
+        return self.artifacts["served"].sha256
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """A row of `evaluation`; `checks`, `verdict` and `gate_mode` are None until the gate has judged."""
+
+    evaluation_id: int
+    version: str
+    dataset_id: str
+    request_key: str
+    champion_version: str | None
+    population: str
+    mode: str
+    metrics: dict[str, Any]
+    checks: list[dict[str, Any]] | None
+    verdict: Verdict | None
+    gate_mode: str | None
+    evaluated_at: datetime
+    judged_at: datetime | None
+
+
+def _version(row: dict[str, Any]) -> VersionRow:
+    return VersionRow(**{**row, "artifacts": {name: Artifact(**value) for name, value in row["artifacts"].items()}})
+
+
+def get_version(connection: Connection, version: str) -> VersionRow:
+    """The version of that name. Raises UnknownVersionError."""
+    row = fetch_row(connection, "SELECT * FROM future_skills_ops.model_version WHERE version = %s", (version,))
+    if row is None:
+        raise UnknownVersionError(f"The ledger has no model version {version!r}: see MODEL_REGISTRY.md for those it has.")
+    return _version(row)
+
+
+def list_versions(connection: Connection) -> list[VersionRow]:
+    """Every version, newest first."""
+    rows = fetch_rows(connection, "SELECT * FROM future_skills_ops.model_version ORDER BY number DESC")
+    return [_version(row) for row in rows]
+
+
+def champion(connection: Connection) -> VersionRow | None:
+    """The version of the newest deployment, or None before the first."""
+    row = fetch_row(
+        connection,
+        "SELECT model_version.* FROM future_skills_ops.deployment JOIN future_skills_ops.model_version USING (version)"
+        " ORDER BY deployment_id DESC LIMIT 1",
+    )
+    return _version(row) if row else None
+
+
+def get_evaluation(connection: Connection, evaluation_id: int) -> EvaluationRow:
+    """The evaluation of that id. Raises UnknownVersionError."""
+    row = fetch_row(connection, "SELECT * FROM future_skills_ops.evaluation WHERE evaluation_id = %s", (evaluation_id,))
+    if row is None:
+        raise UnknownVersionError(f"The ledger has no evaluation {evaluation_id}.")
+    return EvaluationRow(**row)
+
+
+def newest_evaluation(connection: Connection, version: str) -> EvaluationRow | None:
+    """The newest evaluation of a version, or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.evaluation WHERE version = %s ORDER BY evaluation_id DESC LIMIT 1",
+        (version,),
+    )
+    return EvaluationRow(**row) if row else None

@@ -1,0 +1,1 @@
+"""Estimators, training, evaluation, the gate."""

@@ -1,0 +1,1 @@
+"""Scoring the pairs in scope and publishing the differences in one transaction."""

@@ -1,0 +1,1 @@
+"""Candidates, approvals, deployments, and the registry page rendered from the ledger."""

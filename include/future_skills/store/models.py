@@ -1,0 +1,40 @@
+"""The only place that pickles and unpickles: models are signed when saved and verified before they are loaded."""
+
+import io
+import warnings
+from typing import Any
+
+import joblib
+from sklearn.exceptions import InconsistentVersionWarning
+
+from future_skills.store.artifacts import Store
+from future_skills.store.signing import Artifact, SigningKeys, UntrustedArtifactError, sign, verify
+
+COMPRESSION = 3
+
+
+def save_model(store: Store, name: str, model: object, keys: SigningKeys) -> Artifact:
+    """Store `model` as `name` and sign it. Raises ArtifactExistsError when the name is taken by another model."""
+    buffer = io.BytesIO()
+    joblib.dump(model, buffer, compress=COMPRESSION)
+    content = buffer.getvalue()
+    return sign(store.write(name, content), content, keys)
+
+
+def load_model(store: Store, artifact: Artifact, keys: SigningKeys) -> Any:
+    """Load a model after its digest, its signature and its scikit-learn version were checked, on the very bytes that are loaded.
+
+    Raises UntrustedArtifactError, ArtifactMissingError or ForeignArtifactError, and then has unpickled nothing
+    (the scikit-learn version alone is known only while loading).
+    """
+    content = store.read(artifact.uri)
+    verify(artifact, content, keys)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", InconsistentVersionWarning)
+        try:
+            return joblib.load(io.BytesIO(content))
+        except InconsistentVersionWarning as warning:
+            raise UntrustedArtifactError(
+                f"{artifact.uri} was made by another scikit-learn ({warning.original_sklearn_version}, here "
+                f"{warning.current_sklearn_version}): train a version with this one."
+            ) from warning

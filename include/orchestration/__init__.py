@@ -1,0 +1,1 @@
+"""What only Airflow needs, shared by the DAGs: assets, tags, roles, callbacks, connections."""
