@@ -1,1 +1,1 @@
-"""The ledger: the schema future_skills_ops beside the HR tables. One module per group of tables; each function takes a connection."""
+"""The ledger: the schema future_skills_ops beside the HR tables, one module per group of tables."""

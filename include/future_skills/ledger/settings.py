@@ -33,7 +33,8 @@ def claim_company(connection: Connection, company: str) -> None:
     owner = read_setting(connection, "company")
     if owner not in {None, company}:
         raise OtherCompanyError(
-            f"This state belongs to the company {owner!r}; {company!r} is not loaded into it: use another folder, or `make reset`."
+            f"This state belongs to the company {owner!r}; {company!r} is not loaded into it: "
+            "use another state folder, or `make reset`."
         )
     if owner is None:
         write_setting(connection, "company", company)

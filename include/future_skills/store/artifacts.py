@@ -47,7 +47,8 @@ class Store:
             probe.unlink()
         except OSError as error:
             raise StoreUnwritableError(
-                f"The artefact store {uri} cannot be written ({error.strerror or error}): give this user the right, or set STORE_URI."
+                f"The artefact store {uri} cannot be written ({error.strerror or error}): "
+                "give this user the right, or set STORE_URI."
             ) from error
         return cls(root)
 

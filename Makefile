@@ -1,0 +1,70 @@
+# Every command of the product. `make help` lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.ONESHELL:
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BIN := .venv/bin
+export PYTHONPATH := $(CURDIR)/include
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help run run-once reset migrate check-hr hr-grants test test-all lint format requirements clean
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	echo "  Settings: DATA=demo|<folder>  PAIR_SCOPE=all|evidence  HR_DSN=...  APPROVAL=auto|required  DEPLOY=auto|manual  PUBLISH=on|off  PORT=8080"
+
+.venv/.installed: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+	  || { echo "Python 3.11, 3.12 or 3.13 is needed; this is $$($(PYTHON) --version). Name another with PYTHON=..." >&2; exit 1; }
+	echo "Installing the pinned packages into .venv ..."
+	$(PYTHON) -m venv .venv
+	{ $(BIN)/python -m pip install --quiet uv==$(UV_VERSION) && $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt; } \
+	  || $(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+.venv/.installed-dev: .venv/.installed requirements-dev.txt
+	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.txt; } \
+	  || $(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	touch $@
+
+run: .venv/.installed ## Start everything, run one chain, keep serving the Airflow UI until Ctrl-C
+	@exec $(BIN)/python -m runtime.run
+
+run-once: .venv/.installed ## The same, and stop when the chain has ended (prints `outcome: N`)
+	@exec $(BIN)/python -m runtime.run --once
+
+reset: .venv/.installed ## Remove the local state of a company (DATA=...)
+	@exec $(BIN)/python -m runtime.reset
+
+migrate: .venv/.installed ## Bring the ledger in the HR database (HR_DSN) to the newest schema
+	@exec $(BIN)/python -m runtime.migrate
+
+check-hr: .venv/.installed ## Verify an existing HR database (HR_DSN): version, columns, rights
+	@exec $(BIN)/python -m runtime.hr check
+
+hr-grants: .venv/.installed ## Print the SQL that the DBA of an existing HR database runs once
+	@exec $(BIN)/python -m runtime.hr grants
+
+test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whole chain (10 minutes at most)
+	@$(BIN)/pytest
+
+test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
+	@$(BIN)/pytest -m slow --timeout=1800
+
+lint: .venv/.installed-dev ## ruff and mypy
+	@$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet . || { echo "Not formatted: run make format" >&2; exit 1; }
+	$(BIN)/mypy
+
+format: .venv/.installed-dev ## Format the code
+	@$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format --quiet .
+
+requirements: .venv/.installed ## Compile requirements.in into requirements.txt
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header requirements.in -o requirements.txt > /dev/null
+
+clean: ## Remove the environment and caches (the state in var/ stays)
+	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,48 @@
+"""What somebody who sets an environment variable relies on."""
+
+import pytest
+from future_skills.config import Settings
+from pydantic import ValidationError
+
+
+def test_nothing_is_automatic_by_default(monkeypatch):
+    for name in ("APPROVAL", "DEPLOY", "FIRST_PUBLISH", "HR_DSN"):
+        monkeypatch.delenv(name, raising=False)
+    settings = Settings()
+    assert (settings.approval, settings.deploy, settings.first_publish) == ("required", "manual", "no")
+    assert settings.embedded
+
+
+def test_the_environment_sets_nested_sections(monkeypatch):
+    monkeypatch.setenv("GATE__MINIMUM_ROLES", "12")
+    monkeypatch.setenv("TRAINING__PARAMETERS", '{"n_estimators": 50}')
+    monkeypatch.setenv("MAIL__DRH_MANAGERS", '["drh@example.com"]')
+    monkeypatch.setenv("FUTURE_SKILLS_LANGUAGE", "fr")
+    settings = Settings()
+    assert settings.gate.minimum_roles == 12
+    assert settings.training.parameters == {"n_estimators": 50}
+    assert settings.mail.drh_managers == ["drh@example.com"]
+    assert settings.future_skills_language == "fr"
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("PAIR_SCOPE", "some"),
+        ("HORIZON_YEARS", "0"),
+        ("DATASET__QUARANTINE_BUDGET", "1.5"),
+        ("MAIL__SENDER", "a@b\nBcc: c@d"),
+        ("APPROVAL", "maybe"),
+        ("PREDICTION__SHARDS", "64"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ValidationError, match=name.rsplit("__", maxsplit=1)[-1].lower()):
+        Settings()
+
+
+def test_secrets_are_never_shown(monkeypatch):
+    monkeypatch.setenv("SIGNING_KEYS", '{"k1": "a-very-secret-key-of-32-characters"}')
+    monkeypatch.setenv("HR_DSN", "postgresql://u:secret-word@host/hr")
+    assert "secret" not in repr(Settings()).replace("SecretStr", "").replace("secret_", "")
