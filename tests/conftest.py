@@ -11,12 +11,12 @@ os.environ["LC_ALL"] = "C.UTF-8"
 
 import psycopg2
 import pytest
-from future_skills.hr.schema import create_hr_tables
 from psycopg2.extensions import connection as Connection
 from psycopg2.extensions import parse_dsn
 
 from future_skills.config import Settings
 from future_skills.database import connect
+from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys

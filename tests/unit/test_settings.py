@@ -1,8 +1,9 @@
 """What somebody who sets an environment variable relies on."""
 
 import pytest
-from future_skills.config import Settings
 from pydantic import ValidationError
+
+from future_skills.config import Settings
 
 
 def test_nothing_is_automatic_by_default(monkeypatch):
