@@ -38,9 +38,7 @@ def create_hr_tables(connection: Connection) -> None:
 
 def missing_from_hr(connection: Connection) -> list[str]:
     """Tables (`t`) and columns (`t.c`) we need and the database lacks, sorted."""
-    rows = fetch_rows(
-        connection, "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'"
-    )
+    rows = fetch_rows(connection, "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 'public'")
     present: dict[str, set[str]] = {}
     for row in rows:
         present.setdefault(row["table_name"], set()).add(row["column_name"])

@@ -20,7 +20,7 @@ class LedgerMissingError(FutureSkillsError):
 
 
 def migrate_ledger(connection: Connection, *, create_schema: bool = False) -> str:
-    """Apply every migration that is missing, in one transaction, and commit.
+    """Apply every migration that is missing, in one transaction, and commit (the caller's open transaction first).
 
     `create_schema` is for the embedded database; on a company's own, its DBA has created the schema.
     Returns the revision reached. Raises LedgerMissingError when the schema does not exist.
@@ -31,6 +31,7 @@ def migrate_ledger(connection: Connection, *, create_schema: bool = False) -> st
         raise LedgerMissingError(
             f"The HR database has no schema {LEDGER_SCHEMA}: let its DBA run what `make hr-grants` prints, then try again."
         )
+    connection.commit()  # SQLAlchemy rolls back when it first takes over a connection
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     engine = create_engine("postgresql+psycopg2://", creator=lambda: connection, poolclass=StaticPool)
