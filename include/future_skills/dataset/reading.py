@@ -1,0 +1,58 @@
+"""Reads a stored dataset back, after checking that it is the one that was registered."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from future_skills.dataset.export import content_digest
+from future_skills.dataset.files import FILES, from_csv
+from future_skills.dataset.snapshot import TABLES, Snapshot
+from future_skills.domain import FutureSkillsError
+from future_skills.ledger.datasets import DatasetRow
+from future_skills.store.artifacts import Store
+
+
+class DatasetChangedError(FutureSkillsError):
+    """A stored dataset differs from what was exported."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset in memory: its ledger row, the training rows, the snapshot."""
+
+    row: DatasetRow
+    training: pd.DataFrame
+    snapshot: Snapshot
+
+    @property
+    def decided(self) -> pd.DataFrame:
+        """The decided training rows."""
+        return self.training[self.training["population"] == "decided"].reset_index(drop=True)
+
+
+def read_manifest(store: Store, dataset_id: str) -> dict[str, Any]:
+    """The manifest of an exported dataset. Raises ArtifactMissingError when the export never finished."""
+    manifest: dict[str, Any] = json.loads(store.read(str(store.path(f"datasets/{dataset_id}/manifest.json"))))
+    return manifest
+
+
+def read_files(store: Store, uri: str, digest: str) -> dict[str, bytes]:
+    """The files of a dataset folder. Raises DatasetChangedError unless their digest is `digest`."""
+    contents = {name: store.read(f"{uri}/{name}") for name in FILES}
+    found = content_digest({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+    if found != digest:
+        raise DatasetChangedError(
+            f"The dataset {uri} was changed or damaged since it was exported (digest {found[:12]}, registered "
+            f"{digest[:12]}): export a new one."
+        )
+    return contents
+
+
+def load_dataset(store: Store, row: DatasetRow) -> Dataset:
+    """Load a registered dataset. Raises DatasetChangedError or ArtifactMissingError."""
+    contents = read_files(store, row.uri, row.digest)
+    frames = {table: from_csv(contents[f"snapshot/{table}.csv"]) for table in TABLES}
+    return Dataset(row, from_csv(contents["dataset.csv"]), Snapshot(**frames))
