@@ -1,0 +1,43 @@
+"""What a model must beat: the majority, the rule formula, and the share of HIGH among past decisions on the skill."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from future_skills.dataset.labels import rule_levels
+
+PRIOR_WEIGHT = 2.0
+"""Pseudo-decisions of the base rate mixed into a skill's share, so that one decision does not decide."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A baseline's answer for some rows: `ranking` orders them by HIGH, `levels` are its levels."""
+
+    ranking: np.ndarray
+    levels: np.ndarray
+
+
+def guesses(training: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Guess]:
+    """The baselines for `rows`, having seen the decided rows of `training` (other roles' decisions) alone."""
+    levels = training["future_need_level"]
+    majority = levels.value_counts().idxmax()
+    scores, by_rule = rule_levels(rows)
+    return {
+        "majority": Guess(np.zeros(len(rows)), np.full(len(rows), majority, dtype=object)),
+        "rules": Guess(scores, by_rule),
+        "skill_share": _skill_share(training, rows, str(majority)),
+    }
+
+
+def _skill_share(training: pd.DataFrame, rows: pd.DataFrame, majority: str) -> Guess:
+    by_skill = training.groupby("skill_id")["future_need_level"]
+    high = by_skill.agg(lambda levels: (levels == "HIGH").sum())
+    base = float((training["future_need_level"] == "HIGH").mean())
+    share = (high + PRIOR_WEIGHT * base) / (by_skill.size() + PRIOR_WEIGHT)
+    commonest = by_skill.agg(lambda levels: levels.value_counts().sort_index(ascending=False).idxmax())
+    skills = rows["skill_id"]
+    return Guess(
+        skills.map(share).fillna(base).to_numpy(dtype=float), skills.map(commonest).fillna(majority).to_numpy(dtype=object)
+    )

@@ -1,0 +1,112 @@
+"""The estimators a training may use: one table, one entry each."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import ClassifierMixin
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+
+from future_skills.domain import FutureSkillsError
+
+Factory = Callable[[int, int], ClassifierMixin]
+
+
+class UnknownEstimatorError(FutureSkillsError):
+    """No estimator has that name."""
+
+
+class InvalidParametersError(FutureSkillsError):
+    """An estimator does not know a hyperparameter, or refuses its value."""
+
+
+@dataclass(frozen=True)
+class EstimatorEntry:
+    """How to make an estimator from (random_state, threads), and whether the HR application can load it."""
+
+    factory: Factory
+    description: str
+    loadable_by_hr: bool = True
+
+
+def _forest(random_state: int, threads: int) -> RandomForestClassifier:
+    return RandomForestClassifier(n_estimators=200, min_samples_leaf=3, random_state=random_state, n_jobs=threads)
+
+
+def _logistic(
+    random_state: int, penalty: str | None = "l2", strength: float = 1.0, ratio: float | None = None
+) -> LogisticRegression:
+    solver = "lbfgs" if penalty == "l2" else "saga"
+    return LogisticRegression(
+        penalty=penalty, C=strength, l1_ratio=ratio, solver=solver, max_iter=1_000, tol=1e-3, random_state=random_state
+    )
+
+
+def _boosting(random_state: int) -> HistGradientBoostingClassifier:
+    return HistGradientBoostingClassifier(
+        learning_rate=0.06, max_iter=150, max_leaf_nodes=15, early_stopping=False, random_state=random_state
+    )
+
+
+def _members(random_state: int) -> list[tuple[str, ClassifierMixin]]:
+    return [
+        ("random_forest", _forest(random_state, 1)),
+        ("logistic_regression", _logistic(random_state)),
+        ("hist_gradient_boosting", _boosting(random_state)),
+    ]
+
+
+ESTIMATORS: Mapping[str, EstimatorEntry] = {
+    "random_forest": EstimatorEntry(_forest, "200 trees, at least 3 rows a leaf"),
+    "logistic_regression": EstimatorEntry(lambda seed, _: _logistic(seed), "multinomial, L2 penalty, C=1"),
+    "ridge": EstimatorEntry(lambda seed, _: _logistic(seed, strength=0.05), "logistic regression, strong L2 penalty"),
+    "lasso": EstimatorEntry(lambda seed, _: _logistic(seed, "l1", 0.1), "logistic regression, L1 penalty"),
+    "elastic_net": EstimatorEntry(
+        lambda seed, _: _logistic(seed, "elasticnet", 0.1, 0.5), "logistic regression, half L1, half L2"
+    ),
+    "gradient_boosting": EstimatorEntry(lambda seed, _: GradientBoostingClassifier(random_state=seed), "exact gradient boosting"),
+    "hist_gradient_boosting": EstimatorEntry(lambda seed, _: _boosting(seed), "150 rounds, 15 leaves, learning rate .06"),
+    "mlp": EstimatorEntry(
+        lambda seed, _: MLPClassifier((32,), early_stopping=True, max_iter=200, random_state=seed), "one hidden layer of 32"
+    ),
+    "voting": EstimatorEntry(
+        lambda seed, _: VotingClassifier(_members(seed), voting="soft"), "mean probability of forest, logistic and boosting"
+    ),
+    "stacking": EstimatorEntry(
+        lambda seed, _: StackingClassifier(_members(seed), LogisticRegression(max_iter=1_000), cv=3),
+        "logistic regression over the three",
+    ),
+}
+
+
+def find_estimator(name: str) -> EstimatorEntry:
+    """The table's entry. Raises UnknownEstimatorError, naming those there are."""
+    if name not in ESTIMATORS:
+        raise UnknownEstimatorError(f"There is no estimator {name!r}; there are {', '.join(ESTIMATORS)}.")
+    return ESTIMATORS[name]
+
+
+def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: int, threads: int) -> ClassifierMixin:
+    """A fresh estimator with its hyperparameters.
+
+    Raises UnknownEstimatorError, or InvalidParametersError for a hyperparameter it does not have or a value it refuses.
+    """
+    estimator = find_estimator(name).factory(random_state, threads)
+    unknown = sorted(set(parameters) - set(estimator.get_params()))
+    if unknown:
+        known = ", ".join(sorted(estimator.get_params(deep=False)))
+        raise InvalidParametersError(f"{name} has no hyperparameter {', '.join(unknown)}; it has {known}.")
+    estimator.set_params(**parameters)
+    try:
+        estimator._validate_params()  # scikit-learn's own check, before hours of fitting rather than after
+    except ValueError as error:
+        raise InvalidParametersError(f"{name} refuses its hyperparameters: {error}") from None
+    return estimator

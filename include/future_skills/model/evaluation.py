@@ -1,0 +1,122 @@
+"""Evaluates a version on roles it has not seen, beside the baselines and the champion, and records it."""
+
+import json
+from typing import Any, Literal
+
+from psycopg2.extensions import connection as Connection
+from threadpoolctl import threadpool_limits
+
+from future_skills.config import Settings
+from future_skills.database import fetch_value
+from future_skills.dataset.reading import Dataset, load_dataset
+from future_skills.dataset.role_split import holdout_role_ids
+from future_skills.ledger.chains import record_stage
+from future_skills.ledger.datasets import get_dataset
+from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
+from future_skills.model.measuring import measure
+from future_skills.model.metadata import write_metadata
+from future_skills.model.population import Opinion, choose_population, cross_validated_opinions, holdout_opinion
+from future_skills.model.training import configuration_of
+from future_skills.model.training_run import record_training_run
+from future_skills.store.artifacts import Store
+from future_skills.store.signing import SigningKeys
+
+Mode = Literal["normal", "refresh"]
+
+
+def evaluate_version(
+    connection: Connection,
+    store: Store,
+    keys: SigningKeys,
+    settings: Settings,
+    version: str,
+    *,
+    request_key: str,
+    mode: Mode = "normal",
+) -> EvaluationRow:
+    """Measure a version on its own dataset and record evaluation, training run and metadata file.
+
+    A request key seen before returns the evaluation it made. Reading the held-out roles is counted by these rows.
+    """
+    with connection:
+        made = fetch_value(
+            connection, "SELECT evaluation_id FROM future_skills_ops.evaluation WHERE request_key = %s", (request_key,)
+        )
+        if made:
+            return get_evaluation(connection, made)
+        row = get_version(connection, version)
+        holdout, reigning = holdout_role_ids(connection), champion(connection)
+        dataset_row = get_dataset(connection, row.dataset_id)
+    if reigning is not None and reigning.version == version:
+        reigning = None  # nothing is compared with itself
+    dataset = load_dataset(store, dataset_row)
+    with threadpool_limits(settings.threads):
+        metrics = _measure_all(dataset, row, reigning, holdout, store, keys, settings)
+    write_metadata(store, row, dataset_row, metrics)
+    with connection:
+        evaluation_id = fetch_value(
+            connection,
+            "INSERT INTO future_skills_ops.evaluation (version, dataset_id, request_key, champion_version, population, mode,"
+            " metrics) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING evaluation_id",
+            (
+                version,
+                row.dataset_id,
+                request_key,
+                reigning.version if reigning else None,
+                metrics["population"],
+                mode,
+                json.dumps(metrics, allow_nan=False),
+            ),
+        )
+        record_training_run(connection, row, metrics)
+        record_stage(connection, row.dataset_id, "evaluation", "measured", evaluation_id=evaluation_id, mode=mode)
+        return get_evaluation(connection, evaluation_id)
+
+
+def _measure_all(
+    dataset: Dataset,
+    version: VersionRow,
+    reigning: VersionRow | None,
+    holdout: frozenset[int],
+    store: Store,
+    keys: SigningKeys,
+    settings: Settings,
+) -> dict[str, Any]:
+    folds, seed = settings.training.folds, settings.training.random_state
+    population = choose_population(dataset, holdout, folds, seed, settings.gate)
+
+    def opinions_of(contender: VersionRow) -> list[Opinion]:
+        if population.name == "holdout":
+            return holdout_opinion(contender, population, store, keys)
+        return cross_validated_opinions(dataset, configuration_of(contender, settings), folds)
+
+    opinions = opinions_of(version) if population.name != "none" else []
+    rival = opinions_of(reigning) if reigning and population.name != "none" else []
+    measured = measure(population, opinions, rival, settings.gate.resamples, seed)
+    if reigning and measured["comparison"]:
+        measured["comparison"]["champion"] = reigning.version
+    return {
+        "population": population.name,
+        "label_source": version.label_source,
+        "accuracy_known": version.label_source != "bootstrap",
+        "roles": population.roles,
+        "rows": len(population.rows),
+        "high": int((population.levels == "HIGH").sum()),
+        **measured,
+        "cv": version.facts["cv"],
+        "fit_seconds": version.facts["fit_seconds"],
+        "targets": _targets(measured, version),
+        "holdout_roles": len(holdout) if population.name == "holdout" else 0,
+    }
+
+
+def _targets(measured: dict[str, Any], version: VersionRow) -> dict[str, Any]:
+    """The original design's targets, each with the distance to it (negative: missed)."""
+    weighted = measured["overall"]["weighted_f1"]["value"]
+    spread = version.facts["cv"].get("weighted_f1", {}).get("std")
+    seconds = version.facts["fit_seconds"]
+    return {
+        "weighted_f1": {"target": 0.95, "value": weighted, "distance": None if weighted is None else weighted - 0.95},
+        "cv_std": {"target": 0.01, "value": spread, "distance": None if spread is None else 0.01 - spread},
+        "training_seconds": {"target": 60.0, "value": seconds, "distance": 60.0 - seconds},
+    }

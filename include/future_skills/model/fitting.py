@@ -1,0 +1,82 @@
+"""Fits one configuration to some rows; used alike for the evaluated, the served and the fold pipelines."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.dummy import DummyClassifier
+from sklearn.pipeline import Pipeline
+
+from future_skills.domain import FEATURES, FutureSkillsError
+from future_skills.model.estimators import InvalidParametersError, build_estimator
+from future_skills.model.folds import role_folds
+from future_skills.model.preprocessing import build_pipeline
+from future_skills.model.scores import probabilities_of
+
+FEWEST_PER_CLASS = 2
+
+
+class NothingToLearnError(FutureSkillsError):
+    """There is no row to fit a model to."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """What is fitted: estimator, preprocessing, hyperparameters, seed, threads."""
+
+    estimator: str
+    preprocessing: str
+    parameters: dict[str, Any]
+    random_state: int
+    threads: int
+
+
+def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
+    """Fit to rows with the 11 features, `future_need_level` and `weight`.
+
+    A level with a single row is left out, as nothing can be learned of it; with one level left the pipeline answers that
+    level always. The fitted forest is set to one thread: sums over threads would differ in their last digits.
+    Raises NothingToLearnError without rows.
+    """
+    counts = rows["future_need_level"].value_counts()
+    rows = rows[rows["future_need_level"].isin(counts.index[counts >= FEWEST_PER_CLASS])]
+    if rows.empty:
+        raise NothingToLearnError("No level has two rows: HR has to decide more pairs before a model can be trained.")
+    classes = rows["future_need_level"].nunique()
+    if classes == 1:
+        pipeline = Pipeline([("clf", DummyClassifier(strategy="prior"))])
+    else:
+        seed, threads = configuration.random_state, configuration.threads
+        estimator = build_estimator(configuration.estimator, configuration.parameters, random_state=seed, threads=threads)
+        pipeline = build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed)
+    weights = rows["weight"].to_numpy()
+    try:
+        pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
+    except ValueError as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error
+    if "n_jobs" in pipeline["clf"].get_params(deep=False):
+        pipeline["clf"].n_jobs = 1
+    return pipeline
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """Fold of each row, the pipeline of each fold, and the probabilities (n, 3) of each row by the pipeline without it."""
+
+    folds: np.ndarray
+    pipelines: dict[int, Pipeline]
+    probabilities: np.ndarray
+
+
+def fit_folds(rows: pd.DataFrame, configuration: Configuration, folds: int, random_state: int) -> OutOfFold:
+    """Grouped cross-validation by role: each row is scored by the pipeline fitted to the other folds' rows."""
+    fold = role_folds(rows["job_role_id"].to_numpy(), folds, random_state)
+    probabilities = np.zeros((len(rows), 3))
+    pipelines: dict[int, Pipeline] = {}
+    for number in np.unique(fold).tolist():
+        inside = fold == number
+        pipelines[number] = fit_pipeline(rows[~inside], configuration)
+        probabilities[inside] = probabilities_of(pipelines[number], rows[inside])
+    return OutOfFold(fold, pipelines, probabilities)

@@ -1,0 +1,112 @@
+"""On which roles a version is measured, and what each contender says about them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from future_skills.config import GateSettings
+from future_skills.dataset.reading import Dataset
+from future_skills.ledger.versions import VersionRow
+from future_skills.model.baselines import Guess, guesses
+from future_skills.model.cuts import Cuts, choose_cuts, levels_of
+from future_skills.model.fitting import Configuration, fit_folds
+from future_skills.model.folds import role_folds
+from future_skills.model.scores import probabilities_of, scores_of
+from future_skills.store.artifacts import Store
+from future_skills.store.models import load_model
+from future_skills.store.signing import SigningKeys
+
+CROSS_VALIDATIONS = 2
+"""Repetitions of grouped cross-validation where too few roles are held out."""
+
+PopulationName = Literal["holdout", "cv", "none"]
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a model says about rows it has not seen: probabilities (n, 3), the ranking by P(HIGH), levels after the cuts."""
+
+    probabilities: np.ndarray
+    levels: np.ndarray
+
+    @property
+    def ranking(self) -> np.ndarray:
+        """P(HIGH), which AP(HIGH) ranks by."""
+        return np.asarray(self.probabilities[:, 2])
+
+
+@dataclass(frozen=True)
+class Population:
+    """Decided rows to measure on, with each role's number and the baselines; `name` says how they were kept unseen."""
+
+    name: PopulationName
+    rows: pd.DataFrame
+    role: np.ndarray
+    baselines: dict[str, Guess]
+
+    @property
+    def levels(self) -> np.ndarray:
+        """The truth."""
+        return self.rows["future_need_level"].to_numpy(dtype=object)
+
+    @property
+    def roles(self) -> int:
+        """How many roles there are."""
+        return int(self.role.max()) + 1 if len(self.role) else 0
+
+
+def choose_population(dataset: Dataset, holdout: frozenset[int], folds: int, seed: int, gate: GateSettings) -> Population:
+    """The held-out roles when they suffice, else all roles by cross-validation, else nothing (fewer than two roles)."""
+    decided = dataset.decided
+    outside = decided["job_role_id"].isin(holdout)
+    held, inside = decided[outside].reset_index(drop=True), decided[~outside]
+    high = int((held["future_need_level"] == "HIGH").sum())
+    if held["job_role_id"].nunique() >= gate.minimum_roles and high >= gate.minimum_high and len(inside):
+        return Population("holdout", held, _numbers(held), guesses(inside, held))
+    if decided["job_role_id"].nunique() < 2:  # noqa: PLR2004 - one role cannot be both learned from and asked about
+        return Population("none", decided, _numbers(decided), {})
+    return Population("cv", decided, _numbers(decided), _fold_guesses(decided, folds, seed))
+
+
+def holdout_opinion(version: VersionRow, population: Population, store: Store, keys: SigningKeys) -> list[Opinion]:
+    """What the version's evaluated artefact, which never saw these roles, says about them."""
+    pipeline = load_model(store, version.artifacts["evaluated"], keys)
+    probabilities = probabilities_of(pipeline, population.rows)
+    return [Opinion(probabilities, levels_of(scores_of(probabilities), Cuts(**version.cuts)))]
+
+
+def cross_validated_opinions(dataset: Dataset, configuration: Configuration, folds: int) -> list[Opinion]:
+    """What the configuration says about each decided row when fitted without its role, once per repetition.
+
+    The cuts of a fold are chosen on the other folds, so that no row helps to choose the cuts it is judged by.
+    """
+    rows = dataset.training
+    decided = (rows["population"] == "decided").to_numpy()
+    levels = rows["future_need_level"].to_numpy()
+    opinions = []
+    for repetition in range(CROSS_VALIDATIONS):
+        out_of_fold = fit_folds(rows, configuration, folds, configuration.random_state + repetition)
+        scores, given = scores_of(out_of_fold.probabilities), np.empty(len(rows), dtype=object)
+        for fold in np.unique(out_of_fold.folds):
+            inside = out_of_fold.folds == fold
+            given[inside] = levels_of(scores[inside], choose_cuts(scores[decided & ~inside], levels[decided & ~inside]))
+        opinions.append(Opinion(out_of_fold.probabilities[decided], given[decided]))
+    return opinions
+
+
+def _numbers(rows: pd.DataFrame) -> np.ndarray:
+    return pd.factorize(rows["job_role_id"])[0].astype(np.int64)
+
+
+def _fold_guesses(decided: pd.DataFrame, folds: int, seed: int) -> dict[str, Guess]:
+    fold = role_folds(decided["job_role_id"].to_numpy(), folds, seed)
+    parts = {number: guesses(decided[fold != number], decided[fold == number]) for number in np.unique(fold).tolist()}
+    result = {}
+    for name in next(iter(parts.values())):
+        ranking, levels = np.zeros(len(decided)), np.empty(len(decided), dtype=object)
+        for number, part in parts.items():
+            ranking[fold == number], levels[fold == number] = part[name].ranking, part[name].levels
+        result[name] = Guess(ranking, levels)
+    return result
