@@ -1,0 +1,6 @@
+-- Each request as it was asked, with the event that settled it, if any. The caller appends WHERE and ORDER BY.
+SELECT asked.request_id, asked.version, asked.digest, asked.evaluation_id, asked.champion_version, asked.requested_by,
+       asked.expires_at, coalesce(settled.event, 'requested') AS state, asked.metrics
+FROM (SELECT * FROM future_skills_ops.approval WHERE event = 'requested') AS asked
+LEFT JOIN (SELECT * FROM future_skills_ops.approval WHERE event IN ('approved', 'rejected', 'expired', 'superseded')) AS settled
+       USING (request_id)
