@@ -1,0 +1,85 @@
+"""Prediction batches and their shards in the ledger."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from psycopg2.extensions import connection as Connection
+
+from future_skills.database import fetch_row, fetch_rows
+from future_skills.domain import FutureSkillsError, Language, PairScope
+
+BatchState = Literal["planned", "audited", "published", "withheld"]
+
+
+class UnknownBatchError(FutureSkillsError):
+    """No such prediction batch, or shard, in the ledger."""
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """A row of `prediction_batch`: one dataset scored by one version."""
+
+    batch_id: str
+    dataset_id: str
+    version: str
+    pair_scope: PairScope
+    horizon_years: int
+    language: Language
+    repeat: int
+    state: BatchState
+    pairs: int
+    counts: dict[str, int]
+    levels: dict[str, dict[str, int]]
+    sample_uri: str | None
+    prediction_run_id: int | None
+    planned_at: datetime
+    published_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ShardRow:
+    """A row of `shard`: the job roles scored together; `scored_at` is None until they are."""
+
+    batch_id: str
+    number: int
+    job_role_ids: list[int]
+    pairs: int
+    counts: dict[str, Any]
+    scored_at: datetime | None
+
+
+def get_batch(connection: Connection, batch_id: str) -> BatchRow:
+    """The batch of that id. Raises UnknownBatchError."""
+    row = fetch_row(connection, "SELECT * FROM future_skills_ops.prediction_batch WHERE batch_id = %s", (batch_id,))
+    if row is None:
+        raise UnknownBatchError(f"The ledger has no prediction batch {batch_id!r}.")
+    return BatchRow(**row)
+
+
+def list_shards(connection: Connection, batch_id: str) -> list[ShardRow]:
+    """The shards of a batch by number."""
+    rows = fetch_rows(connection, "SELECT * FROM future_skills_ops.shard WHERE batch_id = %s ORDER BY number", (batch_id,))
+    return [ShardRow(**row) for row in rows]
+
+
+def first_batch_of(connection: Connection, like: BatchRow) -> BatchRow | None:
+    """The first batch scored and audited by the same version in the same scope and horizon, or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.prediction_batch WHERE (version, pair_scope, horizon_years) = (%s, %s, %s)"
+        " AND state IN ('published', 'withheld') ORDER BY planned_at LIMIT 1",
+        (like.version, like.pair_scope, like.horizon_years),
+    )
+    return BatchRow(**row) if row else None
+
+
+def newest_published(connection: Connection, horizon_years: int) -> BatchRow | None:
+    """The batch published last in a horizon, or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.prediction_batch WHERE horizon_years = %s AND state = 'published'"
+        " ORDER BY published_at DESC LIMIT 1",
+        (horizon_years,),
+    )
+    return BatchRow(**row) if row else None

@@ -1,0 +1,145 @@
+"""The last look at a scored batch before anything is published."""
+
+import json
+from typing import Any
+
+import pandas as pd
+from psycopg2.extensions import connection as Connection
+
+from future_skills.config import Settings
+from future_skills.database import execute, fetch_row, fetch_value
+from future_skills.dataset.files import from_csv
+from future_skills.domain import LEVELS, FutureSkillsError
+from future_skills.ledger.batches import BatchRow, ShardRow, get_batch, list_shards, newest_published
+from future_skills.ledger.chains import record_stage
+from future_skills.prediction.staging import staged_sql
+from future_skills.store.artifacts import Store
+
+SMALLEST_SHARE_COMPARED = 100
+"""Pairs below which a level share says nothing."""
+DELETES_ALWAYS_ALLOWED = 20
+MONITORED_FEATURES = ("trend_score", "internal_usage", "training_requests", "scarcity_index")
+COUNTS = ("inserted", "updated", "unchanged", "deleted", "restored", "taken_over")
+
+
+class AuditFailedError(FutureSkillsError):
+    """A scored batch looks wrong: it is not published."""
+
+
+def audit_batch(connection: Connection, store: Store, settings: Settings, batch_id: str) -> BatchRow:
+    """Check counts, ranges, deletions and level shares of a batch; audited or published before, it is returned as it is.
+
+    Raises AuditFailedError with every finding.
+    """
+    with connection:
+        batch, shards = get_batch(connection, batch_id), list_shards(connection, batch_id)
+        if batch.state != "planned":
+            return batch
+        counts = {name: sum(shard.counts.get(name, 0) for shard in shards) for name in COUNTS}
+        levels = _levels(shards)
+        findings = [
+            *_unscored(shards),
+            *_staging(connection, batch, counts),
+            *_deletions(connection, settings, batch, counts),
+            *_shares(connection, settings, batch, levels),
+        ]
+        if findings:
+            record_stage(connection, batch.dataset_id, "prediction", "audit failed", findings=findings)
+    if findings:
+        raise AuditFailedError(f"Batch {batch_id} is not published: " + "; ".join(findings) + ".")
+    _write_monitoring(store, settings, batch, shards)
+    with connection:
+        execute(
+            connection,
+            "UPDATE future_skills_ops.prediction_batch SET state = 'audited', counts = %s, levels = %s"
+            " WHERE batch_id = %s AND state = 'planned'",
+            (json.dumps(counts), json.dumps(levels), batch_id),
+        )
+        return get_batch(connection, batch_id)
+
+
+def _levels(shards: list[ShardRow]) -> dict[str, dict[str, int]]:
+    return {
+        side: {level: sum(shard.counts.get("levels", {}).get(side, {}).get(level, 0) for shard in shards) for level in LEVELS}
+        for side in ("decided", "undecided")
+    }
+
+
+def _unscored(shards: list[ShardRow]) -> list[str]:
+    missing = [str(shard.number) for shard in shards if shard.scored_at is None]
+    return [f"shards {', '.join(missing)} were not scored"] if missing else []
+
+
+def _staging(connection: Connection, batch: BatchRow, counts: dict[str, int]) -> list[str]:
+    """The staging table holds what the shards say, and only values the HR application can show."""
+    staged = fetch_row(connection, staged_sql("audit", batch.batch_id)) or {}
+    findings = []
+    for operation, name in (("inserts", "inserted"), ("updates", "updated"), ("deletes", "deleted")):
+        if staged[operation] != counts[name]:
+            findings.append(
+                f"{staged[operation]} {operation} are staged, the shards counted {counts[name]} (was the database "
+                "restarted? clear the score tasks)"
+            )
+    if staged["bad"]:
+        findings.append(f"{staged['bad']} rows have a score outside 0-100, an unknown level or no text")
+    scored = sum(counts[name] for name in ("inserted", "updated", "unchanged"))
+    if scored != batch.pairs:
+        findings.append(f"{scored} pairs were scored, {batch.pairs} planned")
+    return findings
+
+
+def _deletions(connection: Connection, settings: Settings, batch: BatchRow, counts: dict[str, int]) -> list[str]:
+    if counts["deleted"] <= DELETES_ALWAYS_ALLOWED:
+        return []
+    before = fetch_value(
+        connection,
+        "SELECT count(*) FROM public.future_skills_futureskillprediction WHERE horizon_years = %s"
+        " AND explanation ->> 'source' = 'future_skills'",
+        (batch.horizon_years,),
+    )
+    share, limit = counts["deleted"] / before, settings.prediction.largest_delete
+    if share <= limit:
+        return []
+    return [f"{counts['deleted']} of {before} rows would be deleted ({share:.0%}, allowed {limit:.0%})"]
+
+
+def _shares(connection: Connection, settings: Settings, batch: BatchRow, levels: dict[str, dict[str, int]]) -> list[str]:
+    """Level shares against the batch published last in the same scope, decided and undecided pairs apart."""
+    last = newest_published(connection, batch.horizon_years)
+    if last is None or last.pair_scope != batch.pair_scope:
+        return []
+    findings = []
+    for side, now in levels.items():
+        total, before = sum(now.values()), last.levels.get(side, {})
+        total_before = sum(before.values())
+        if min(total, total_before) < SMALLEST_SHARE_COMPARED:
+            continue
+        for level in LEVELS:
+            shift = now[level] / total - before[level] / total_before
+            if abs(shift) > settings.prediction.largest_level_shift:
+                findings.append(f"the share of {level} among {side} pairs moved by {shift:+.0%} since batch {last.batch_id}")
+    return findings
+
+
+def _write_monitoring(store: Store, settings: Settings, batch: BatchRow, shards: list[ShardRow]) -> None:
+    """Lines in the HR application's predictions_monitoring.jsonl format, sampled, one file per batch."""
+    parts = [from_csv(store.read(f"{batch.sample_uri}/sample-{shard.number}.csv")) for shard in shards if shard.pairs]
+    sample = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    if len(sample) > settings.prediction.monitoring_rows:
+        sample = sample.sample(settings.prediction.monitoring_rows, random_state=settings.training.random_state).sort_index()
+    stamp = batch.planned_at.replace(tzinfo=None).isoformat()
+    lines = [json.dumps(_monitoring_line(row, batch, stamp)) for row in sample.to_dict("records")]
+    store.write(f"batches/{batch.batch_id}/predictions_monitoring.jsonl", "".join(f"{line}\n" for line in lines).encode())
+
+
+def _monitoring_line(row: dict[Any, Any], batch: BatchRow, stamp: str) -> dict[str, Any]:
+    return {
+        "timestamp": stamp,
+        "job_role_id": row["job_role_id"],
+        "skill_id": row["skill_id"],
+        "predicted_level": row["level"],
+        "score": round(float(row["score"]), 2),
+        "engine": "future_skills",
+        "model_version": batch.version,
+        "features": {name: row[name] for name in MONITORED_FEATURES},
+    }

@@ -1,0 +1,117 @@
+"""Publishes a batch: one transaction, after which readers see the new predictions instead of the old ones."""
+
+import json
+from datetime import UTC, datetime
+
+from psycopg2.extensions import connection as Connection
+
+from future_skills.config import Settings
+from future_skills.database import execute, fetch_value
+from future_skills.domain import FutureSkillsError
+from future_skills.ledger.batches import BatchRow, get_batch, newest_published
+from future_skills.ledger.chains import record_stage
+from future_skills.ledger.datasets import get_dataset
+from future_skills.prediction.staging import drop_stage, staged_sql
+
+PUBLISH_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_publish'))"
+
+
+class NotAuditedError(FutureSkillsError):
+    """A batch has not passed its audit."""
+
+
+class FirstPublicationError(FutureSkillsError):
+    """The first publication into an existing HR database waits for a yes."""
+
+
+class OvertakenError(FutureSkillsError):
+    """A newer dataset was published while this batch was being scored."""
+
+
+def publish_batch(connection: Connection, settings: Settings, batch_id: str) -> BatchRow:
+    """Write a batch's differences, its PredictionRun and its ledger rows, all or nothing; published before, nothing is done.
+
+    With `publish` off the batch is withheld. Raises NotAuditedError, FirstPublicationError, OvertakenError.
+    """
+    with connection:
+        execute(connection, PUBLISH_LOCK)
+        wait = f"{settings.prediction.lock_timeout.total_seconds():.0f}s"
+        execute(connection, "SELECT set_config('lock_timeout', %s, true)", (wait,))
+        batch = get_batch(connection, batch_id)
+        if batch.state in {"published", "withheld"}:
+            return batch
+        _require_turn(connection, settings, batch)
+        if settings.publish == "off":
+            return _withhold(connection, batch)
+        counts = _write(connection, settings, batch)
+        run_id = _record_run(connection, batch, counts)
+        execute(
+            connection,
+            "UPDATE future_skills_ops.prediction_batch SET state = 'published', published_at = clock_timestamp(), counts = %s,"
+            " prediction_run_id = %s WHERE batch_id = %s",
+            (json.dumps(counts), run_id, batch_id),
+        )
+        record_stage(connection, batch.dataset_id, "prediction", "published", batch_id=batch_id, version=batch.version, **counts)
+        drop_stage(connection, batch_id)
+        execute(connection, "SET CONSTRAINTS ALL IMMEDIATE")
+        return get_batch(connection, batch_id)
+
+
+def _require_turn(connection: Connection, settings: Settings, batch: BatchRow) -> None:
+    if batch.state != "audited":
+        raise NotAuditedError(f"Batch {batch.batch_id} is {batch.state}: it is published after its audit.")
+    last = newest_published(connection, batch.horizon_years)
+    if last is None and settings.publish == "on" and not settings.embedded and settings.first_publish != "yes":
+        raise FirstPublicationError(
+            f"The first publication is waiting for a yes. It has {batch.counts['inserted']} predictions to insert, "
+            f"{batch.counts['updated']} to update (of these {batch.counts['taken_over']} rows of others) and "
+            f"{batch.counts['deleted']} to delete: set FIRST_PUBLISH=yes if that is wanted, and run future_skills_prediction again."
+        )
+    if last is not None and batch.repeat == 0:
+        ours, theirs = get_dataset(connection, batch.dataset_id), get_dataset(connection, last.dataset_id)
+        if last.repeat == 0 and (theirs.as_of, theirs.created_at) > (ours.as_of, ours.created_at):
+            raise OvertakenError(
+                f"Batch {batch.batch_id} is older than {last.batch_id}, which is published: it stays unpublished."
+            )
+
+
+def _withhold(connection: Connection, batch: BatchRow) -> BatchRow:
+    execute(connection, "UPDATE future_skills_ops.prediction_batch SET state = 'withheld' WHERE batch_id = %s", (batch.batch_id,))
+    record_stage(connection, batch.dataset_id, "prediction", "withheld", batch_id=batch.batch_id, reason="PUBLISH=off")
+    drop_stage(connection, batch.batch_id)
+    return get_batch(connection, batch.batch_id)
+
+
+def _write(connection: Connection, settings: Settings, batch: BatchRow) -> dict[str, int]:
+    """Apply the staged differences; returns the counts of what was really written."""
+    parameters = {
+        "batch_id": batch.batch_id,
+        "horizon_years": batch.horizon_years,
+        "change_score": settings.prediction.change_score,
+    }
+    dropped = execute(connection, staged_sql("drop_orphans", batch.batch_id))
+    execute(connection, staged_sql("changes", batch.batch_id), parameters)
+    deleted = execute(connection, staged_sql("delete", batch.batch_id), parameters)
+    updated = execute(connection, staged_sql("update", batch.batch_id), parameters)
+    inserted = execute(connection, staged_sql("insert", batch.batch_id), parameters)
+    return {**batch.counts, "inserted": inserted, "updated": updated, "deleted": deleted, "dropped": dropped}
+
+
+def _record_run(connection: Connection, batch: BatchRow, counts: dict[str, int]) -> int:
+    parameters = {
+        "engine": "future_skills",
+        "horizon_years": batch.horizon_years,
+        "trigger": "pipeline",
+        "model_version": batch.version,
+        "batch": batch.batch_id,
+        "dataset": batch.dataset_id,
+        "counts": counts,
+    }
+    described = f"Predictions for {batch.horizon_years} years by {batch.version}, dataset {batch.dataset_id}."
+    run_id = fetch_value(
+        connection,
+        "INSERT INTO public.future_skills_predictionrun (run_date, description, total_predictions, parameters)"
+        " VALUES (%s, %s, %s, %s) RETURNING id",
+        (datetime.now(UTC), described, batch.pairs - counts["dropped"], json.dumps(parameters)),
+    )
+    return int(run_id)

@@ -1,0 +1,66 @@
+"""Scores pairs by index: every distinct role and skill is encoded once, as all encoders work column by column."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from sklearn.preprocessing import TargetEncoder
+
+from future_skills.dataset.features import FeatureTables
+from future_skills.domain import FEATURES, NUMERIC_FEATURES
+from future_skills.model.scores import in_level_order
+
+
+def _widths(encoder: Any) -> list[int]:
+    """How many columns the encoder gives each of its features."""
+    if isinstance(encoder, TargetEncoder):
+        classes = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
+        return [classes] * encoder.n_features_in_
+    return [len(categories) for categories in encoder.categories_]
+
+
+class PairScorer:
+    """A fitted pipeline over the pairs of one snapshot; equal to the pipeline on the assembled frame."""
+
+    def __init__(self, pipeline: Any, features: FeatureTables) -> None:
+        """Encode each distinct text value of `features` once."""
+        self.pipeline, self._features = pipeline, features
+        self._classifier = pipeline["clf"]
+        self.constant = "preprocess" not in pipeline.named_steps
+        self.feature_of_column = np.zeros(0, dtype=int)
+        if self.constant:
+            return
+        columns = pipeline["preprocess"]
+        self._sparse, self._scaler = columns.sparse_output_, columns.named_transformers_["num"]
+        encoder, names = columns.named_transformers_["cat"], columns.transformers_[0][2]
+        widths = _widths(encoder)
+        groups = np.repeat([FEATURES.index(name) for name in names], widths)
+        self.feature_of_column = np.append(groups, [FEATURES.index(name) for name in NUMERIC_FEATURES])
+        starts = np.cumsum([0, *widths])
+        self._blocks = [self._encode(encoder, names, name, slice(*starts[at : at + 2])) for at, name in enumerate(names)]
+
+    def _encode(self, encoder: Any, names: list[str], name: str, columns: slice) -> tuple[bool, Any]:
+        """For one feature: is it the role's, and the encoded rows of all roles or skills."""
+        of_role = name in self._features.role_text
+        values = (self._features.role_text if of_role else self._features.skill_text)[name]
+        codes, distinct = pd.factorize(values)
+        probe = pd.DataFrame({other: distinct if other == name else distinct[:1].repeat(len(distinct)) for other in names})
+        encoded = encoder.transform(probe)[:, columns]
+        return of_role, encoded[codes] if not sparse.issparse(encoded) else sparse.csr_matrix(encoded)[codes]
+
+    def matrix(self, role_index: np.ndarray, skill_index: np.ndarray) -> Any:
+        """The pairs as the classifier sees them, shape (n, columns); dense or sparse as in training."""
+        numbers = pd.DataFrame(self._features.numeric(role_index, skill_index), columns=list(NUMERIC_FEATURES))
+        scaled = self._scaler.transform(numbers)
+        parts = [block[role_index if of_role else skill_index] for of_role, block in self._blocks]
+        if self._sparse:
+            return sparse.hstack([*parts, sparse.csr_matrix(scaled)], format="csr")
+        return np.hstack([*(part.toarray() if sparse.issparse(part) else part for part in parts), scaled])
+
+    def probabilities(self, role_index: np.ndarray, skill_index: np.ndarray) -> np.ndarray:
+        """P(LOW), P(MEDIUM), P(HIGH) of the pairs, shape (n, 3)."""
+        if not len(role_index):
+            return np.zeros((0, 3))
+        seen = np.zeros((len(role_index), 1)) if self.constant else self.matrix(role_index, skill_index)
+        return in_level_order(self._classifier.predict_proba(seen), self.pipeline.classes_)
