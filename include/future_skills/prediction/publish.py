@@ -63,9 +63,10 @@ def _require_turn(connection: Connection, settings: Settings, batch: BatchRow) -
     last = newest_published(connection, batch.horizon_years)
     if last is None and settings.publish == "on" and not settings.embedded and settings.first_publish != "yes":
         raise FirstPublicationError(
-            f"The first publication is waiting for a yes. It has {batch.counts['inserted']} predictions to insert, "
-            f"{batch.counts['updated']} to update (of these {batch.counts['taken_over']} rows of others) and "
-            f"{batch.counts['deleted']} to delete: set FIRST_PUBLISH=yes if that is wanted, and run future_skills_prediction again."
+            f"The first publication waits for a yes: {batch.counts['inserted']} predictions would be new, "
+            f"{batch.counts['updated']} changed (of these {batch.counts['taken_over']} rows of others), "
+            f"{batch.counts['deleted']} removed. If that is wanted, FIRST_PUBLISH=yes and another run of "
+            "future_skills_prediction publish them."
         )
     if last is not None and batch.repeat == 0:
         ours, theirs = get_dataset(connection, batch.dataset_id), get_dataset(connection, last.dataset_id)
