@@ -1,0 +1,104 @@
+"""Removes what nobody needs: old changes of predictions, and files that a crash left without their ledger row."""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from psycopg2.extensions import connection as Connection
+from upath import UPath
+
+from future_skills.database import execute, fetch_rows
+from future_skills.store.artifacts import Store
+
+CHANGES_KEPT = timedelta(days=400)
+ORPHANS_KEPT = timedelta(hours=24)
+MODEL_FILE = re.compile(r"future_skills_model_v(\d+)\.(?:.+\.)?(?:pkl|json)")
+DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
+"""What `Store.replace` writes before it renames; one that is a day old belongs to a process that died."""
+
+
+def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta = ORPHANS_KEPT) -> dict[str, int]:
+    """Delete old changes, and orphans older than `kept`; returns how many, by kind.
+
+    Of the store only datasets/, batches/, reports/ and models/ are touched, and there only whole folders without a ledger
+    row, model files of numbers that were never registered, and drafts. Where the ledger is empty nothing is an orphan: it
+    is more likely that the ledger is the wrong one.
+    """
+    before = now - kept
+    datasets, batches = _folders(store, "datasets", before), _folders(store, "batches", before)
+    reports, models = _folders(store, "reports", before), _model_files(store, before)
+    drafts = [path for name in ("datasets", "batches", "reports", "models") for path in _drafts(store, name, before)]
+    with connection:
+        changes = execute(connection, "DELETE FROM future_skills_ops.prediction_change WHERE at < %s", (now - CHANGES_KEPT,))
+        known_datasets = _known(connection, "SELECT dataset_id FROM future_skills_ops.dataset")
+        known_batches = _known(connection, "SELECT batch_id FROM future_skills_ops.prediction_batch")
+        known_models = _known(connection, "SELECT number::text FROM future_skills_ops.model_version")
+    return {
+        "prediction_changes": changes,
+        "datasets": _remove(datasets, known_datasets, lambda path: path.name),
+        "batches": _remove(batches, known_batches, lambda path: path.name),
+        "reports": _remove(reports, known_batches, lambda path: path.name),
+        "models": _remove(models, known_models, _number),
+        "drafts": sum(_delete(path) for path in drafts if path.exists()),
+    }
+
+
+def _known(connection: Connection, query: str) -> set[str]:
+    return {str(value) for row in fetch_rows(connection, query) for value in row.values()}
+
+
+def _number(path: UPath) -> str:
+    match = MODEL_FILE.fullmatch(path.name)
+    return match[1] if match else ""
+
+
+def _children(folder: UPath) -> list[UPath]:
+    """What is in a folder of the store, links aside: whatever they lead to is not ours."""
+    if not folder.is_dir() or folder.is_symlink():
+        return []
+    return [path for path in folder.iterdir() if not path.is_symlink()]
+
+
+def _files(folder: UPath) -> Iterator[UPath]:
+    for path in _children(folder):
+        if path.is_dir():
+            yield from _files(path)
+        else:
+            yield path
+
+
+def _is_older(path: UPath, before: datetime) -> bool:
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC) < before
+    except FileNotFoundError:  # its writer has just renamed it
+        return False
+
+
+def _folders(store: Store, name: str, before: datetime) -> list[UPath]:
+    """Folders whose newest file is old; an empty one by its own age."""
+    folders = [path for path in _children(store.path(name)) if path.is_dir()]
+    return [path for path in folders if all(_is_older(one, before) for one in (list(_files(path)) or [path]))]
+
+
+def _model_files(store: Store, before: datetime) -> list[UPath]:
+    return [path for path in _children(store.path("models")) if MODEL_FILE.fullmatch(path.name) and _is_older(path, before)]
+
+
+def _drafts(store: Store, name: str, before: datetime) -> list[UPath]:
+    return [path for path in _files(store.path(name)) if DRAFT_FILE.fullmatch(path.name) and _is_older(path, before)]
+
+
+def _remove(found: list[UPath], known: set[str], key: Callable[[UPath], str]) -> int:
+    return sum(_delete(path) for path in found if known and key(path) not in known)
+
+
+def _delete(path: UPath) -> bool:
+    """Delete a file, or a folder with what is in it; a link in it goes, what it leads to stays."""
+    if path.is_dir() and not path.is_symlink():
+        for child in list(path.iterdir()):
+            _delete(child)
+        if path.exists():  # an object store has no folder left once its files are gone
+            path.rmdir()
+    else:
+        path.unlink(missing_ok=True)
+    return True

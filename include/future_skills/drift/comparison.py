@@ -1,0 +1,98 @@
+"""Compares two samples with Evidently: each column by an explicit method, read from its tests, never crashing on bad data."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from future_skills.drift.columns import ColumnDrift, WatchedColumn
+from future_skills.drift.samples import Sample
+
+NEW_CATEGORIES_SHOWN = 20
+INERT = str.maketrans({"<": "‹", ">": "›"})
+"""Evidently writes values into a script element as they are: a department named `</script>` would end it."""
+
+
+def compare_samples(reference: Sample, current: Sample, watched: list[WatchedColumn]) -> tuple[dict[str, ColumnDrift], str]:
+    """Compare every watched column; returns them by name, and Evidently's report as one self-contained HTML page.
+
+    A column that is empty, or misses a value on either side, is unknown and left out of the page.
+    """
+    missing = {
+        column.name: {"reference": _missing(reference, column.name), "current": _missing(current, column.name)}
+        for column in watched
+    }
+    comparable = [column for column in watched if _is_comparable(reference, current, column, missing[column.name])]
+    measured, page = _measure(_frame(reference, comparable), _frame(current, comparable), comparable)
+    columns = {}
+    for column in watched:
+        value, drift = measured.get(column.name, (None, None))
+        columns[column.name] = ColumnDrift(
+            kind=column.kind,
+            method=column.method,
+            threshold=column.threshold,
+            value=value,
+            drift=drift,
+            missing=missing[column.name] if any(missing[column.name].values()) else None,
+            new_categories=_new_categories(reference, current, column) or None,
+        )
+    return columns, page
+
+
+def _missing(sample: Sample, column: str) -> int:
+    values = sample.values(column)
+    return int(values.replace([np.inf, -np.inf], np.nan).isna().sum()) if values.dtype.kind == "f" else int(values.isna().sum())
+
+
+def _is_comparable(reference: Sample, current: Sample, column: WatchedColumn, missing: Mapping[str, int]) -> bool:
+    filled = len(reference.values(column.name)) and len(current.values(column.name))
+    return bool(filled) and not any(missing.values())
+
+
+def _new_categories(reference: Sample, current: Sample, column: WatchedColumn) -> list[str]:
+    if column.method != "jensenshannon":
+        return []
+    known, seen = (set(sample.values(column.name).dropna()) for sample in (reference, current))
+    return sorted(seen - known)[:NEW_CATEGORIES_SHOWN]
+
+
+def _frame(sample: Sample, columns: list[WatchedColumn]) -> pd.DataFrame:
+    """The columns side by side; decided levels are another population, so the shorter side ends in NaN, which is skipped."""
+    parts = {}
+    for column in columns:
+        values = sample.values(column.name).reset_index(drop=True)
+        parts[column.name] = values.str.translate(INERT) if column.method == "jensenshannon" else values
+    return pd.DataFrame(parts)
+
+
+def _measure(
+    reference: pd.DataFrame, current: pd.DataFrame, columns: list[WatchedColumn]
+) -> tuple[dict[str, tuple[float | None, bool | None]], str]:
+    from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 - takes seconds; only this task needs it
+    from evidently.metrics import ValueDrift  # noqa: PLC0415 - the same
+
+    definition = DataDefinition(
+        numerical_columns=[column.name for column in columns if column.method == "wasserstein"],
+        categorical_columns=[column.name for column in columns if column.method == "jensenshannon"],
+    )
+    metrics = [ValueDrift(column=column.name, method=column.method, threshold=column.threshold) for column in columns]
+    sides = (Dataset.from_pandas(frame, data_definition=definition) for frame in (current, reference))
+    snapshot = Report(metrics, include_tests=True).run(*sides)
+    return _values_and_flags(snapshot.dict()), snapshot.get_html_str(as_iframe=False)
+
+
+def _values_and_flags(result: dict[str, Any]) -> dict[str, tuple[float | None, bool | None]]:
+    """A test passes on NaN, so a value that is not finite is unknown whatever its test says."""
+    status = {
+        test["metric_config"]["metric_id"]: str(getattr(test["status"], "value", test["status"]))
+        for test in result["tests"]
+        if test["id"] == "drift"
+    }
+    measured: dict[str, tuple[float | None, bool | None]] = {}
+    for metric in result["metrics"]:
+        value = float(metric["value"])
+        known = math.isfinite(value) and metric["id"] in status
+        measured[metric["config"]["column"]] = (value, status[metric["id"]] == "FAIL") if known else (None, None)
+    return measured
