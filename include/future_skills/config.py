@@ -10,9 +10,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from future_skills.domain import Language, PairScope
+from future_skills.domain import ESTIMATOR_NAMES, Language, PairScope
 
-EstimatorName = str
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -20,7 +19,7 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 class TrainingSettings(BaseModel):
     """What a training uses when a run names nothing else."""
 
-    estimator: EstimatorName = Field("random_forest", description="A name from the estimator table.")
+    estimator: str = Field("random_forest", description=f"One of {', '.join(ESTIMATOR_NAMES)}.")
     preprocessing: Literal["target", "onehot"] = Field("target", description="How text columns become numbers.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Hyperparameters of the estimator, as JSON.")
     feature_set: Literal["core"] = Field("core", description="core: the 11 columns the HR application knows.")
@@ -62,6 +61,7 @@ class PredictionSettings(BaseModel):
     """How predictions are scored and published."""
 
     shards: int = Field(8, ge=1, le=32, description="Parts a batch is scored in.")
+    parallel_shards: int = Field(2, ge=1, description="Shards of one batch scored at the same time.")
     chunk_rows: int = Field(100_000, ge=1_000, description="Rows scored at once; bounds memory.")
     largest_delete: Fraction = Field(0.05, description="Deleting more than this share of our rows fails the audit.")
     largest_level_shift: Fraction = Field(0.25, description="A level share may move by this much between two batches.")

@@ -23,6 +23,20 @@ NUMERIC_FEATURES: Final = (
 FEATURES: Final = TEXT_FEATURES + NUMERIC_FEATURES
 """The 11 columns of the HR application's contract, in its order."""
 
+ESTIMATOR_NAMES: Final = (
+    "random_forest",
+    "logistic_regression",
+    "ridge",
+    "lasso",
+    "elastic_net",
+    "gradient_boosting",
+    "hist_gradient_boosting",
+    "mlp",
+    "voting",
+    "stacking",
+)
+"""The entries of the estimator table, for forms and settings that must not import scikit-learn."""
+
 MISSING_TEXT: Final = "General"
 SIGNATURE: Final = " (Future Skills model)"
 """Ends every rationale of ours, so that a recommendation copied from a prediction is recognised as an echo."""

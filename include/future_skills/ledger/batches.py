@@ -83,3 +83,14 @@ def newest_published(connection: Connection, horizon_years: int) -> BatchRow | N
         (horizon_years,),
     )
     return BatchRow(**row) if row else None
+
+
+def newest_finished(connection: Connection, horizon_years: int) -> BatchRow | None:
+    """The batch published, or withheld, last in a horizon, or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.prediction_batch WHERE horizon_years = %s AND state IN ('published', 'withheld')"
+        " ORDER BY coalesce(published_at, planned_at) DESC LIMIT 1",
+        (horizon_years,),
+    )
+    return BatchRow(**row) if row else None

@@ -1,6 +1,7 @@
 """The chain: one dataset and everything that followed from it, as one line."""
 
 import json
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from psycopg2.extensions import connection as Connection
@@ -28,6 +29,24 @@ def record_stage(connection: Connection, chain_id: str, stage: str, state: str, 
         "UPDATE future_skills_ops.chain"
         " SET stages = stages || jsonb_set(%s::jsonb, ARRAY[%s, 'at'], to_jsonb(clock_timestamp())) WHERE chain_id = %s",
         (entry, stage, chain_id),
+    )
+
+
+def record_superseded(connection: Connection, chain_ids: Iterable[str], stage: str, *, by: str) -> None:
+    """Note on chains other than `by` that `stage` went on with a newer one, where nothing is noted yet; commits."""
+    with connection:
+        for chain_id in set(chain_ids) - {by}:
+            chain = find_chain(connection, chain_id)
+            if chain is not None and stage not in chain["stages"]:
+                record_stage(connection, chain_id, stage, "superseded", by=by)
+
+
+def chain_of_run(connection: Connection, dag_run_id: str) -> dict[str, Any] | None:
+    """The newest chain that a run of the retraining opened, or None."""
+    return fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.chain WHERE dag_run_id = %s ORDER BY started_at DESC LIMIT 1",
+        (dag_run_id,),
     )
 
 

@@ -54,6 +54,13 @@ def open_requests(connection: Connection) -> list[ApprovalRequest]:
     return [ApprovalRequest(**row) for row in rows]
 
 
+def current_request(connection: Connection, request_id: str | None) -> ApprovalRequest | None:
+    """The request of that id, or the newest, if it is still open."""
+    with connection:
+        waiting = [request for request in open_requests(connection) if request_id in {None, request.request_id}]
+    return waiting[-1] if waiting else None
+
+
 def request_of_version(connection: Connection, version: str) -> ApprovalRequest | None:
     """The newest request for a version, or None."""
     query = read_sql("approval_requests") + " WHERE asked.version = %s ORDER BY asked.event_id DESC LIMIT 1"

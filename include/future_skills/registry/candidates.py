@@ -72,6 +72,28 @@ def gate_evaluation(connection: Connection, settings: Settings, evaluation_id: i
         return get_evaluation(connection, evaluation_id)
 
 
+def next_step(evaluation: EvaluationRow) -> Literal["register_candidate", "keep", "investigate"]:
+    """What follows a verdict; in dry run nothing does."""
+    if evaluation.gate_mode != "enforce":
+        return "keep"
+    if evaluation.verdict in PROMOTING:
+        return "register_candidate"
+    return "keep" if evaluation.verdict == "keep" else "investigate"
+
+
+def explain_verdict(connection: Connection, evaluation_id: int) -> str:
+    """The verdict and the checks that did not pass, as lines for a log."""
+    with connection:
+        evaluation = get_evaluation(connection, evaluation_id)
+    lines = [f"{evaluation.version}: {evaluation.verdict} ({evaluation.gate_mode})"]
+    lines += [
+        f"{check['name']}, {check['slice']}, n={check['n']}: {check['value']} against {check['threshold']} ({check['verdict']})"
+        for check in evaluation.checks or []
+        if check["verdict"] in {"fail", "insufficient"}
+    ]
+    return "\n".join(lines)
+
+
 def _is_champion(connection: Connection, version: VersionRow) -> bool:
     reigning = champion(connection)
     return reigning is not None and reigning.version == version.version

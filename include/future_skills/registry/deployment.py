@@ -63,6 +63,25 @@ def verify_deployment(
     return row
 
 
+def version_to_deploy(connection: Connection, kind: Kind) -> str:
+    """The version an order without a name means: the one approved last, or, for a rollback, the one deployed before.
+
+    Raises NotDeployableError when there is none.
+    """
+    query = (
+        "SELECT version FROM future_skills_ops.approval WHERE event = 'approved' ORDER BY event_id DESC LIMIT 1"
+        if kind == "deploy"
+        else "SELECT previous_version FROM future_skills_ops.deployment ORDER BY deployment_id DESC LIMIT 1"
+    )
+    with connection:
+        version = fetch_value(connection, query)
+    if version is None:
+        raise NotDeployableError(
+            f"There is no version to {kind}: none was {'approved' if kind == 'deploy' else 'deployed before'}."
+        )
+    return str(version)
+
+
 def _require_right(connection: Connection, version: VersionRow, kind: Kind) -> ApprovalRequest | None:
     """The approval a deployment acts on; None for a rollback, which needs an earlier deployment instead."""
     if kind == "rollback":

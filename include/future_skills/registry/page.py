@@ -28,8 +28,8 @@ def _interval(metric: dict[str, Any]) -> str:
     return _number(metric["value"]) + (f" [{ci[0]:.3f}, {ci[1]:.3f}]" if ci else "")
 
 
-def render_registry(connection: Connection) -> str:
-    """The page as Markdown: champion, versions with metrics beside their baselines, deployments."""
+def markdown_environment() -> Environment:
+    """Templates of Markdown pages; the filters cell, number and interval make values inert and short."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE_FOLDER),
         undefined=StrictUndefined,
@@ -38,6 +38,11 @@ def render_registry(connection: Connection) -> str:
         autoescape=False,  # noqa: S701 - Markdown; the cell filter makes values inert
     )
     environment.filters.update(cell=_cell, number=_number, interval=_interval)
+    return environment
+
+
+def render_registry(connection: Connection) -> str:
+    """The page as Markdown: champion, versions with metrics beside their baselines, deployments."""
     versions = [
         {
             "row": version,
@@ -47,8 +52,10 @@ def render_registry(connection: Connection) -> str:
         for version in list_versions(connection)
     ]
     deployments = fetch_rows(connection, "SELECT * FROM future_skills_ops.deployment ORDER BY deployment_id DESC")
-    return environment.get_template("registry.md.j2").render(
-        champion=champion(connection), versions=versions, deployments=deployments
+    return (
+        markdown_environment()
+        .get_template("registry.md.j2")
+        .render(champion=champion(connection), versions=versions, deployments=deployments)
     )
 
 
