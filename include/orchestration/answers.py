@@ -1,0 +1,19 @@
+"""What a person answered in Airflow, in the product's words."""
+
+from typing import Any
+
+
+def given_answer(response: dict[str, Any] | None, approval: str) -> dict[str, Any] | None:
+    """The answer as {decision, actor, reason}, or None when there is none.
+
+    `response` is what the HITL operator left in XCom: absent when a state was set by hand, without a user when the time was
+    over. With `approval` auto nobody was asked.
+    """
+    if approval == "auto":
+        return {"decision": "approved", "actor": "APPROVAL=auto", "reason": "nobody is asked in this installation"}
+    if not response or not response.get("responded_at"):
+        return None
+    user = response.get("responded_by_user") or {}
+    decision = "approved" if response.get("chosen_options") == ["Approve"] else "rejected"
+    reason = (response.get("params_input") or {}).get("reason") or None
+    return {"decision": decision, "actor": user.get("name"), "reason": reason}

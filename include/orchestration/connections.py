@@ -1,0 +1,69 @@
+"""What a task works with: the HR database behind an Airflow connection, the artefact store, the keys, the settings."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+
+from airflow.sdk import Connection
+from airflow.sdk.exceptions import AirflowFailException
+from psycopg2.extensions import connection as HRConnection
+from psycopg2.extensions import make_dsn
+
+from future_skills.config import Settings
+from future_skills.database import HRDatabaseDownError, connect
+from future_skills.domain import FutureSkillsError
+from future_skills.ledger.migrate import require_ledger
+from future_skills.store.artifacts import Store, StoreUnwritableError
+from future_skills.store.signing import SigningKeys
+
+HR_DATABASE = "hr_database"
+WORTH_RETRYING = (HRDatabaseDownError, StoreUnwritableError)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """An open connection to the HR database, the artefact store, the signing keys and the settings."""
+
+    connection: HRConnection
+    store: Store
+    keys: SigningKeys
+    settings: Settings
+
+
+def hr_dsn() -> str:
+    """The libpq keyword string of the Airflow connection `hr_database`; its host may be the folder of a socket."""
+    hr = Connection.get(HR_DATABASE)
+    fields = {
+        "host": hr.host,
+        "port": hr.port,
+        "dbname": hr.schema,
+        "user": hr.login,
+        "password": hr.password,
+        **(hr.extra_dejson or {}),
+    }
+    return str(make_dsn(**{name: value for name, value in fields.items() if value is not None}))
+
+
+@contextmanager
+def hr_connection() -> Iterator[HRConnection]:
+    """A connection to the HR database, closed at the end. Raises HRDatabaseDownError, LedgerMissingError."""
+    with closing(connect(hr_dsn())) as connection:
+        require_ledger(connection)
+        connection.commit()
+        yield connection
+
+
+@contextmanager
+def resources() -> Iterator[Resources]:
+    """Everything a task needs, closed at the end.
+
+    An error that another try cannot mend fails the task at once, with its message, instead of being retried.
+    """
+    try:
+        settings = Settings()
+        with hr_connection() as connection:
+            yield Resources(connection, Store.open(settings.store_uri), SigningKeys.of(settings), settings)
+    except WORTH_RETRYING:
+        raise
+    except FutureSkillsError as error:
+        raise AirflowFailException(str(error)) from error

@@ -1,0 +1,38 @@
+"""What a run was asked for: its parameters, and who asked."""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from future_skills.registry.retraining import RetrainingOrder
+
+
+def requested_by(dag_run: Any, params: Any = None) -> str | None:
+    """Who asked for a run: the signed-in user; for a run another DAG triggered, whom that DAG names; None for the cron."""
+    if dag_run.triggering_user_name:
+        return str(dag_run.triggering_user_name)
+    return (params or {}).get("requested_by") or None
+
+
+def as_of(dag_run: Any, params: Any) -> date:
+    """The date a dataset speaks of: the parameter, or the day of the run (UTC)."""
+    return date.fromisoformat(params["as_of"]) if params.get("as_of") else dag_run.run_after.date()
+
+
+def retraining_order(dag_run: Any, params: Any) -> "RetrainingOrder":
+    """The order behind a run of the retraining DAG."""
+    from future_skills.registry.retraining import RetrainingOrder
+
+    drift = bool(params["report_id"])
+    return RetrainingOrder(
+        origin="drift" if drift else "schedule" if dag_run.run_type == "scheduled" else "manual",
+        run_id=dag_run.run_id,
+        requested_by=requested_by(dag_run),
+        estimator=params["estimator"],
+        preprocessing=params["preprocessing"],
+        parameters=params["parameters"] or {},
+        dataset_id=params["dataset_id"],
+        version=params["version"],
+        only_evaluate=params["only_evaluate"],
+        refresh=drift or params["refresh"],
+    )

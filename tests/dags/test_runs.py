@@ -1,0 +1,116 @@
+"""Each DAG, run to its end by Airflow itself on a small real company."""
+
+import pytest
+
+from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
+from future_skills.ledger.versions import champion
+
+PREDICTED = "SELECT count(*) FROM future_skills_futureskillprediction"
+
+
+@pytest.fixture
+def deployed(run_dag, installation):
+    """An installation with a champion and its first predictions."""
+    for dag_id in ("retraining", "promotion", "deployment", "prediction"):
+        assert run_dag(dag_id).state == "success"
+    return installation
+
+
+def test_a_first_week(run_dag, installation):
+    waiting = run_dag("prediction")
+    assert waiting.state == "success"
+    assert waiting.tasks["plan"] == waiting.tasks["publish"] == "skipped"
+    trained = run_dag("retraining")
+    assert trained.tasks == {
+        **dict.fromkeys(["export", "validate", "train", "evaluate", "gate", "register_candidate"], "success"),
+        **dict.fromkeys(["keep", "investigate"], "skipped"),
+    }
+    promoted = run_dag("promotion")
+    assert promoted.tasks["request_approval"] == "skipped"
+    assert promoted.tasks["request_deployment"] == "success"
+    assert run_dag("deployment").state == "success"
+    assert champion(installation).version == "v1"
+    predicted = run_dag("prediction")
+    assert predicted.tasks["score[0]"] == predicted.tasks["score[1]"] == predicted.tasks["digest"] == "success"
+    assert fetch_value(installation, PREDICTED) == 30 * 60
+    reported = run_dag("drift")
+    assert reported.tasks == {"report": "success", "decide": "success", "alert": "skipped", "request_retraining": "skipped"}
+    assert run_dag("watch").state == "success"
+
+
+def test_the_same_dataset_again_scores_and_writes_nothing(run_dag, deployed):
+    before = fetch_rows(deployed, "SELECT id, xmin::text FROM future_skills_futureskillprediction ORDER BY id")
+    deployed.rollback()
+    again = run_dag("prediction")
+    assert again.state == "success"
+    assert again.tasks["publish"] == "success"
+    assert "score[0]" not in again.tasks
+    assert fetch_rows(deployed, "SELECT id, xmin::text FROM future_skills_futureskillprediction ORDER BY id") == before
+
+
+def test_an_unchanged_second_week_is_kept(run_dag, deployed):
+    kept = run_dag("retraining")
+    assert kept.tasks["keep"] == "success"
+    assert kept.tasks["register_candidate"] == "skipped"
+    assert run_dag("prediction").state == "success"
+    counts = fetch_row(deployed, "SELECT counts FROM future_skills_ops.prediction_batch ORDER BY planned_at DESC LIMIT 1")[
+        "counts"
+    ]
+    assert (counts["inserted"], counts["updated"], counts["deleted"]) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("option, state", [("Approve", "approved"), ("Reject", "rejected")])
+def test_a_person_answers(run_dag, installation, monkeypatch, answer, option, state):
+    monkeypatch.setenv("APPROVAL", "required")
+    monkeypatch.setenv("DEPLOY", "manual")
+    run_dag("retraining")
+    answer(option, reason="seen in the committee")
+    asked = run_dag("promotion")
+    assert asked.tasks["record_decision"] == "success"
+    assert asked.tasks["request_deployment"] == "skipped"
+    settled = fetch_row(installation, "SELECT * FROM future_skills_ops.approval ORDER BY event_id DESC LIMIT 1")
+    assert (settled["event"], settled["actor"], settled["reason"]) == (state, "drh.one", "seen in the committee")
+    installation.rollback()
+    assert run_dag("deployment").state == ("success" if state == "approved" else "failed")
+
+
+def test_a_state_set_by_hand_is_no_approval(run_dag, installation, monkeypatch):
+    monkeypatch.setenv("APPROVAL", "required")
+    run_dag("retraining")
+    forced = run_dag("promotion", mark_success_pattern="request_approval")
+    assert forced.state == "failed"
+    assert forced.tasks["record_decision"] == "failed"
+    assert forced.tasks["request_deployment"] == "upstream_failed"
+    assert fetch_value(installation, "SELECT count(*) FROM future_skills_ops.approval WHERE event = 'approved'") == 0
+
+
+def test_an_existing_version_is_evaluated_again(run_dag, deployed):
+    judged = run_dag("retraining", {"only_evaluate": True, "version": "v1"})
+    assert judged.state == "success"
+    assert fetch_value(deployed, "SELECT count(*) FROM future_skills_ops.model_version") == 1
+    assert fetch_value(deployed, "SELECT count(*) FROM future_skills_ops.evaluation") == 2
+
+
+def test_an_error_a_person_must_mend_is_not_retried_and_is_mailed(run_dag, installation):
+    execute(installation, "TRUNCATE future_skills_employee, future_skills_employee_skills, future_skills_skill CASCADE")
+    installation.commit()
+    failed = run_dag("export")
+    assert failed.state == "failed"
+    assert failed.tasks["validate"] == "failed"
+    mails = fetch_rows(installation, "SELECT recipient, subject, text_part FROM future_skills_ops.outbox")
+    assert [mail["recipient"] for mail in mails] == ["devops@example.com"]
+    assert "0 skills" in mails[0]["text_part"]
+
+
+def test_a_dataset_to_look_at_starts_nothing(run_dag, installation):
+    looked_at = run_dag("export", {"as_of": "2026-11-23"})
+    assert looked_at.state == "success"
+    assert looked_at.pull("validate")["decided_rows"] == 900
+
+
+def test_publishing_can_be_switched_off(run_dag, installation, monkeypatch):
+    monkeypatch.setenv("PUBLISH", "off")
+    for dag_id in ("retraining", "promotion", "deployment", "prediction", "drift"):
+        assert run_dag(dag_id).state == "success"
+    assert fetch_value(installation, PREDICTED) == 0
+    assert fetch_value(installation, "SELECT state FROM future_skills_ops.prediction_batch") == "withheld"
