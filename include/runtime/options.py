@@ -1,0 +1,63 @@
+"""What `make run` was asked for: its own few options, beside the product's settings."""
+
+from pathlib import Path
+
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import parse_dsn
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from future_skills.config import Settings
+from future_skills.domain import FutureSkillsError
+from future_skills.hr.company import Company, InterchangeError
+from future_skills.hr.demo import generate_company
+from future_skills.hr.interchange import read_company
+
+ROOT = Path(__file__).parents[2]
+DEMO = "demo"
+
+
+class OptionsError(FutureSkillsError):
+    """Options that contradict each other."""
+
+
+class RunOptions(BaseSettings):
+    """Options of the local runtime, from the environment (`make run DATA=... PORT=...`)."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    data: str | None = Field(None, description="demo, or a folder in the interchange format.")
+    port: int = Field(8080, ge=1024, le=65_535, description="Port of the Airflow UI, on loopback.")
+    chain_timeout: int = Field(3_600, ge=1, description="Seconds after which a chain that has not ended counts as timed out.")
+    state_dir: Path = Field(ROOT / "var", description="Folder of the local state.")
+
+    def company_name(self, settings: Settings) -> str:
+        """The company whose state this is: demo, the data folder's parent, or the existing database.
+
+        Raises OptionsError when DATA and HR_DSN are both given, or HR_DSN is no DSN; InterchangeError when DATA is no folder.
+        """
+        if settings.hr_dsn is not None:
+            if self.data is not None:
+                raise OptionsError("DATA is loaded into the embedded database only: leave out DATA, or leave out HR_DSN.")
+            return f"existing-{database_name(settings.hr_dsn.get_secret_value())}"
+        if self.data in {None, DEMO}:
+            return DEMO
+        folder = Path(str(self.data)).expanduser()
+        if not folder.is_dir():
+            raise InterchangeError(
+                f"DATA={self.data} is no folder; it is `demo` or a folder in the format of docs/data-format.md."
+            )
+        return folder.resolve().parent.name
+
+    def read_company(self) -> Company:
+        """The data to load into the embedded database. Raises InterchangeError."""
+        return generate_company() if self.data in {None, DEMO} else read_company(Path(str(self.data)).expanduser())
+
+
+def database_name(dsn: str) -> str:
+    """The database a DSN names. Raises OptionsError, without the DSN's text, when it cannot be read."""
+    try:
+        fields = parse_dsn(dsn)
+    except ProgrammingError:
+        raise OptionsError("HR_DSN cannot be read: it is like postgresql://user:password@host:5432/database.") from None
+    return str(fields.get("dbname") or fields.get("user") or "postgres")
