@@ -40,7 +40,7 @@ reset: .venv/.installed ## Remove the local state of a company (DATA=...)
 	@exec $(BIN)/python -m runtime.reset
 
 migrate: .venv/.installed ## Bring the ledger in the HR database (HR_DSN) to the newest schema
-	@exec $(BIN)/python -m runtime.migrate
+	@exec $(BIN)/python -m runtime.hr migrate
 
 check-hr: .venv/.installed ## Verify an existing HR database (HR_DSN): version, columns, rights
 	@exec $(BIN)/python -m runtime.hr check

@@ -43,7 +43,7 @@ def future_skills_promotion():
             ti.xcom_push(key="version", value=request.version)
             ti.xcom_push(key="body", value=render_request(work.connection, request))
             if work.settings.approval == "required":
-                link = task_link(work.settings.base_url, dag_run, "request_approval", "required_actions")
+                link = task_link(work.settings.base_url, dag_run.dag_id, dag_run.run_id, "request_approval", "required_actions")
                 send(work, approval_request(work.settings, request, link))
         ti.xcom_push(key="request_id", value=request.request_id)
         return "request_approval" if work.settings.approval == "required" else "auto"

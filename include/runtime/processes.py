@@ -119,7 +119,7 @@ def stop_left_over(state: State) -> int:
         for process in tree[:1]:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
-        psutil.wait_procs(tree, timeout=STOP_SECONDS)
+        psutil.wait_procs(tree[:1], timeout=STOP_SECONDS)
         _kill(tree)
     state.processes.unlink()
     return len(trees)

@@ -5,8 +5,9 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
+import traceback
 from contextlib import ExitStack, closing
+from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
@@ -21,6 +22,7 @@ from future_skills.store.artifacts import Store
 from runtime import chain
 from runtime.airflow_api import AirflowApi
 from runtime.environment import LOOPBACK, airflow_environment, product_environment
+from runtime.failures import describe_failure
 from runtime.mail_sink import mail_sink
 from runtime.options import RunOptions
 from runtime.postgres import embedded_server
@@ -50,13 +52,13 @@ def main() -> int:
         signal.signal(number, _interrupt)
     outcome = Outcome.FAILED
     try:
-        for result in _run(once=once):
-            outcome = result
+        outcome = _run(once=once)
     except Interrupted:
-        say("stopped")
+        say("stopped before the chain had ended")
     except FutureSkillsError as error:
         print(f"\nError: {error}", file=sys.stderr, flush=True)
-        outcome = Outcome.FAILED
+    except Exception:
+        traceback.print_exc()
     print(f"outcome: {outcome.value}", flush=True)
     return outcome
 
@@ -67,8 +69,8 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted
 
 
-def _run(*, once: bool) -> Iterator[Outcome]:
-    """Yields the outcome as soon as it is known, then serves until interrupted."""
+def _run(*, once: bool) -> Outcome:
+    """Start everything, run a chain, serve until interrupted unless `once`; whatever happens, stop everything."""
     options, settings = RunOptions(), Settings()
     state = State(options.state_dir.absolute() / options.company_name(settings))
     company = options.read_company() if settings.embedded else None
@@ -97,9 +99,11 @@ def _run(*, once: bool) -> Iterator[Outcome]:
         api = stack.enter_context(closing(AirflowApi(f"http://{LOOPBACK}:{options.port}", "admin", secrets.passwords["admin"])))
         api.wait_until_ready(READY_SECONDS, processes.require_alive)
         say(f"Airflow is up: {settings.base_url}")
-        yield _chain(api, processes, options, settings, store, hr_dsn)
+        running = _Running(api=api, processes=processes, state=state, store=store, hr_dsn=hr_dsn)
+        outcome = _chain(running, options, settings)
         if not once:
             _serve(processes, settings, secrets)
+        return outcome
 
 
 def _prepare_hr(hr_dsn: str, settings: Settings, company: Any) -> None:
@@ -128,12 +132,23 @@ def _loaded(summary: LoadSummary) -> str:
     return (", ".join(parts) or "nothing has changed") + coerced
 
 
-def _chain(api: AirflowApi, processes: Processes, options: RunOptions, settings: Settings, store: Store, hr_dsn: str) -> Outcome:
-    begin = time.monotonic()
+@dataclass(frozen=True)
+class _Running:
+    """A started Airflow and what it works on."""
+
+    api: AirflowApi
+    processes: Processes
+    state: State
+    store: Store
+    hr_dsn: str
+
+
+def _chain(running: _Running, options: RunOptions, settings: Settings) -> Outcome:
+    begin, api, check_alive = time.monotonic(), running.api, running.processes.require_alive
     run_id = chain.start_chain(api, say)
-    progress = chain.follow(api, run_id, seconds=options.chain_timeout, say=say, check_alive=processes.require_alive)
-    with closing(connect(hr_dsn)) as connection:
-        summary = summarise(connection, store, run_id)
+    progress = chain.follow(api, run_id, seconds=options.chain_timeout, say=say, check_alive=check_alive)
+    with closing(connect(running.hr_dsn)) as connection:
+        summary = summarise(connection, running.store, run_id)
         waiting = open_approvals(connection, settings) + waiting_deployment(connection, settings)
     print()
     for line in [*summary.lines, *waiting]:
@@ -143,15 +158,9 @@ def _chain(api: AirflowApi, processes: Processes, options: RunOptions, settings:
         print(f"The chain did not end within {options.chain_timeout} s (CHAIN_TIMEOUT).")
         return Outcome.TIMED_OUT
     for run in progress.failed:
-        failed = [key for key, state in progress.told.items() if key[1] == run["dag_run_id"] and state == "failed"]
-        for dag_id, failed_run, task_id, _ in failed:
-            log = f"{settings.base_url}/dags/{dag_id}/runs/{failed_run}/tasks/{task_id}"
-            print(f"failed: {dag_id}, task {task_id}: {log}\n  log files: {_log_folder(dag_id, failed_run, task_id)}")
+        for line in describe_failure(running.state, settings.base_url, progress, run):
+            print(line)
     return Outcome.FAILED if progress.failed else summary.outcome
-
-
-def _log_folder(dag_id: str, run_id: str, task_id: str) -> str:
-    return f"airflow/logs/dag_id={dag_id}/run_id={run_id}/task_id={task_id} in the state folder"
 
 
 def _serve(processes: Processes, settings: Settings, secrets: Secrets) -> None:
@@ -159,9 +168,12 @@ def _serve(processes: Processes, settings: Settings, secrets: Secrets) -> None:
     for name, role in USERS:
         print(f"  {name:<10} {secrets.passwords[name]:<14} {role}")
     print("Ctrl-C stops everything.", flush=True)
-    while True:
-        processes.require_alive()
-        time.sleep(1)
+    try:
+        while True:
+            processes.require_alive()
+            time.sleep(1)
+    except Interrupted:
+        say("stopping ...")
 
 
 if __name__ == "__main__":

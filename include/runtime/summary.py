@@ -24,6 +24,10 @@ class Outcome(IntEnum):
     TIMED_OUT = 4
 
 
+RIVALS = ("majority", "rules", "skill_share", "champion")
+"""What a metric stands beside, in the order of difficulty."""
+
+
 @dataclass(frozen=True)
 class Summary:
     """The outcome and the lines to print before it."""
