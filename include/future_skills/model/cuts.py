@@ -4,6 +4,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from future_skills.dataset.labels import RULE_HIGH, RULE_MEDIUM
 from future_skills.domain import LEVELS
 
 CANDIDATES = 200
@@ -29,10 +30,12 @@ def levels_of(scores: np.ndarray, cuts: Cuts) -> np.ndarray:
 
 
 def choose_cuts(scores: np.ndarray, levels: np.ndarray) -> Cuts:
-    """The cuts with the best macro-F1 over the levels that occur; ties go to the lowest cuts.
+    """The cuts with the best macro-F1 over the levels that occur; ties go to the lowest cuts; without a row, the rules' cuts.
 
     `scores` must be out of fold, or the cuts would fit what was memorised.
     """
+    if not len(scores):
+        return Cuts(100 * RULE_MEDIUM, 100 * RULE_HIGH)
     tried = np.unique(np.round(np.quantile(scores, np.linspace(0, 1, CANDIDATES)), 2))
     tried = np.append(tried, 100.01)  # a cut above every score: the level is never given
     actual = np.array([(levels == level).sum() for level in LEVELS], dtype=float)

@@ -30,10 +30,11 @@ class InvalidParametersError(FutureSkillsError):
 
 @dataclass(frozen=True)
 class EstimatorEntry:
-    """How to make an estimator from (random_state, threads), and whether the HR application can load it."""
+    """How to make an estimator from (random_state, threads), what it needs, and whether the HR application can load it."""
 
     factory: Factory
     description: str
+    needs_dense: bool = False
     loadable_by_hr: bool = True
 
 
@@ -73,16 +74,21 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = {
         lambda seed, _: _logistic(seed, "elasticnet", 0.1, 0.5), "logistic regression, half L1, half L2"
     ),
     "gradient_boosting": EstimatorEntry(lambda seed, _: GradientBoostingClassifier(random_state=seed), "exact gradient boosting"),
-    "hist_gradient_boosting": EstimatorEntry(lambda seed, _: _boosting(seed), "150 rounds, 15 leaves, learning rate .06"),
-    "mlp": EstimatorEntry(
-        lambda seed, _: MLPClassifier((32,), early_stopping=True, max_iter=200, random_state=seed), "one hidden layer of 32"
+    "hist_gradient_boosting": EstimatorEntry(
+        lambda seed, _: _boosting(seed), "150 rounds, 15 leaves, learning rate .06", needs_dense=True
+    ),
+    "mlp": EstimatorEntry(  # without early stopping, which scikit-learn 1.7 cannot do with levels that are text
+        lambda seed, _: MLPClassifier((32,), alpha=0.01, max_iter=200, random_state=seed), "one hidden layer of 32"
     ),
     "voting": EstimatorEntry(
-        lambda seed, _: VotingClassifier(_members(seed), voting="soft"), "mean probability of forest, logistic and boosting"
+        lambda seed, _: VotingClassifier(_members(seed), voting="soft"),
+        "mean probability of forest, logistic and boosting",
+        needs_dense=True,
     ),
     "stacking": EstimatorEntry(
         lambda seed, _: StackingClassifier(_members(seed), LogisticRegression(max_iter=1_000), cv=3),
         "logistic regression over the three",
+        needs_dense=True,
     ),
 }
 

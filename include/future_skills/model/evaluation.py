@@ -15,8 +15,14 @@ from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
 from future_skills.model.measuring import measure
 from future_skills.model.metadata import write_metadata
-from future_skills.model.population import Opinion, choose_population, cross_validated_opinions, holdout_opinion
-from future_skills.model.training import configuration_of
+from future_skills.model.population import (
+    Opinion,
+    choose_population,
+    cross_validated_opinions,
+    holdout_opinion,
+    refitted_opinion,
+)
+from future_skills.model.training import configuration_of, library_versions
 from future_skills.model.training_run import record_training_run
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
@@ -86,12 +92,16 @@ def _measure_all(
     population = choose_population(dataset, holdout, folds, seed, settings.gate)
 
     def opinions_of(contender: VersionRow) -> list[Opinion]:
-        if population.name == "holdout":
-            return holdout_opinion(contender, population, store, keys)
-        return cross_validated_opinions(dataset, configuration_of(contender, settings), folds)
+        configuration = configuration_of(contender, settings)
+        if population.name == "none":
+            return []
+        if population.name == "cv":
+            return cross_validated_opinions(dataset, configuration, folds)
+        if contender.libraries["scikit-learn"] != library_versions()["scikit-learn"]:
+            return refitted_opinion(contender, population, dataset, holdout, configuration)
+        return holdout_opinion(contender, population, store, keys)
 
-    opinions = opinions_of(version) if population.name != "none" else []
-    rival = opinions_of(reigning) if reigning and population.name != "none" else []
+    opinions, rival = opinions_of(version), opinions_of(reigning) if reigning else []
     measured = measure(population, opinions, rival, settings.gate.resamples, seed)
     if reigning and measured["comparison"]:
         measured["comparison"]["champion"] = reigning.version

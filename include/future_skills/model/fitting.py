@@ -9,8 +9,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 
 from future_skills.domain import FEATURES, FutureSkillsError
-from future_skills.model.estimators import InvalidParametersError, build_estimator
-from future_skills.model.folds import role_folds
+from future_skills.model.estimators import InvalidParametersError, build_estimator, find_estimator
+from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.preprocessing import build_pipeline
 from future_skills.model.scores import probabilities_of
 
@@ -49,11 +49,12 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
     else:
         seed, threads = configuration.random_state, configuration.threads
         estimator = build_estimator(configuration.estimator, configuration.parameters, random_state=seed, threads=threads)
-        pipeline = build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed)
+        dense = find_estimator(configuration.estimator).needs_dense
+        pipeline = build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense)
     weights = rows["weight"].to_numpy()
     try:
         pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error
     if "n_jobs" in pipeline["clf"].get_params(deep=False):
@@ -71,7 +72,12 @@ class OutOfFold:
 
 
 def fit_folds(rows: pd.DataFrame, configuration: Configuration, folds: int, random_state: int) -> OutOfFold:
-    """Grouped cross-validation by role: each row is scored by the pipeline fitted to the other folds' rows."""
+    """Grouped cross-validation by role: each row is scored by the pipeline fitted to the other folds' rows.
+
+    Raises NothingToLearnError when there are no two roles.
+    """
+    if rows["job_role_id"].nunique() < FEWEST_ROLES:
+        raise NothingToLearnError("Every row is about one job role: HR has to decide pairs of a second one.")
     fold = role_folds(rows["job_role_id"].to_numpy(), folds, random_state)
     probabilities = np.zeros((len(rows), 3))
     pipelines: dict[int, Pipeline] = {}

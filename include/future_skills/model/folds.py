@@ -4,6 +4,9 @@ import hashlib
 
 import numpy as np
 
+FEWEST_ROLES = 2
+"""One role cannot be both learned from and asked about."""
+
 
 def role_folds(job_role_ids: np.ndarray, folds: int, random_state: int) -> np.ndarray:
     """The fold (0 to folds - 1) of each row, the same for all rows of a role, roles spread evenly.

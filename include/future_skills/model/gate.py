@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from future_skills.config import GateSettings
 from future_skills.domain import LabelSource, Verdict
+from future_skills.model.folds import FEWEST_ROLES
 
 CheckVerdict = Literal["pass", "fail", "insufficient", "info"]
 BASELINES = ("majority", "rules", "skill_share")
@@ -51,29 +52,31 @@ def judge(
 ) -> Judgement:
     """Judge one evaluation (the metrics JSON of `evaluate_version`), in the order of its checks.
 
-    A champion trained on bootstrap labels never stands in the way of the first honest version.
+    A headline that is no number rejects at once, whatever the labels. A champion trained on bootstrap labels never stands in
+    the way of the first honest version.
     """
-    known = list(_contract(metrics, label_source))
+    known = tuple(_contract(metrics))
+    if any(check.verdict == "fail" for check in known):
+        return _rejected(known)
     if label_source == "bootstrap":
-        return _judge_bootstrap(tuple(known), has_champion)
+        return _judge_bootstrap(known, has_champion)
     evidence = _evidence(metrics, thresholds)
     if any(check.verdict == "insufficient" for check in evidence):
         return Judgement("insufficient", (*known, *evidence), _insufficient(metrics, thresholds))
     checks = [*known, *evidence, *_floors(metrics, thresholds), *_baselines(metrics), *_slices(metrics, thresholds)]
     first_honest = not has_champion or champion_label_source == "bootstrap"
     everything = (*checks, *([] if first_honest else _comparison(metrics, thresholds, mode)))
-    failed = [check for check in everything if check.verdict == "fail"]
-    if failed:
-        return Judgement("reject", everything, "Rejected: " + "; ".join(_in_words(check) for check in failed) + ".")
+    if any(check.verdict == "fail" for check in everything):
+        return _rejected(everything)
     if first_honest:
         return Judgement("promote", everything, "The first version with labels of HR: it passes every floor and baseline.")
     return _against_champion(everything, metrics, thresholds, mode)
 
 
-def _contract(metrics: dict[str, Any], label_source: LabelSource) -> Iterator[Check]:
-    """Every headline is a finite number. With bootstrap labels nothing may be measurable at all, but never half of it."""
+def _contract(metrics: dict[str, Any]) -> Iterator[Check]:
+    """Every headline is a finite number, unless there was nothing to measure at all, or no HIGH row for AP(HIGH)."""
     overall = metrics["overall"]
-    unmeasured = label_source == "bootstrap" and metrics["population"] == "none"
+    unmeasured = metrics["population"] == "none"
     for name in HEADLINES:
         value = overall[name]["value"]
         finite = value is not None and math.isfinite(value)
@@ -82,10 +85,12 @@ def _contract(metrics: dict[str, Any], label_source: LabelSource) -> Iterator[Ch
         yield Check(f"{name} is a number", "all", metrics["rows"], value if finite else None, None, None, None, verdict)
 
 
+def _rejected(checks: tuple[Check, ...]) -> Judgement:
+    failed = "; ".join(_in_words(check) for check in checks if check.verdict == "fail")
+    return Judgement("reject", checks, f"Rejected: {failed}.")
+
+
 def _judge_bootstrap(checks: tuple[Check, ...], has_champion: bool) -> Judgement:
-    failed = [check for check in checks if check.verdict == "fail"]
-    if failed:
-        return Judgement("reject", checks, "Rejected: " + "; ".join(_in_words(check) for check in failed) + ".")
     if has_champion:
         return Judgement("keep", checks, "HR has decided too few pairs to judge a new version: the deployed one stays.")
     return Judgement("bootstrap", checks, "HR has decided too few pairs: this version repeats the rules, accuracy unknown.")
@@ -96,9 +101,10 @@ def _evidence(metrics: dict[str, Any], thresholds: GateSettings) -> list[Check]:
         verdict: CheckVerdict = "pass" if value >= threshold else "insufficient"
         return Check(name, "all", metrics["rows"], value, threshold, None, None, verdict)
 
+    fewest_roles = max(thresholds.insufficient_roles, FEWEST_ROLES)
     return [
         enough("decided HIGH rows", metrics["high"], thresholds.minimum_high),
-        enough("job roles", metrics["roles"], thresholds.insufficient_roles),
+        enough("job roles", metrics["roles"], fewest_roles),
     ]
 
 

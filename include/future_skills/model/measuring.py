@@ -11,9 +11,9 @@ from future_skills.model.population import Opinion, Population
 def measure(population: Population, opinions: list[Opinion], rival: list[Opinion], resamples: int, seed: int) -> dict[str, Any]:
     """Measure a model, given its opinions (one per repetition), and its rival's on the same rows and resamples.
 
-    Values are means over repetitions. What cannot be measured is None, never NaN.
+    Values are means over repetitions. What cannot be measured is None, never NaN: everything, when an answer is no number.
     """
-    if not opinions:
+    if not opinions or not all(np.isfinite(one.probabilities).all() for one in opinions):
         return _unmeasured()
     levels, role = population.levels, population.role
     drawn = resampling.resample_roles(population.roles, resamples, seed)

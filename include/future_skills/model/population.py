@@ -1,7 +1,7 @@
 """On which roles a version is measured, and what each contender says about them."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,8 +11,8 @@ from future_skills.dataset.reading import Dataset
 from future_skills.ledger.versions import VersionRow
 from future_skills.model.baselines import Guess, guesses
 from future_skills.model.cuts import Cuts, choose_cuts, levels_of
-from future_skills.model.fitting import Configuration, fit_folds
-from future_skills.model.folds import role_folds
+from future_skills.model.fitting import Configuration, fit_folds, fit_pipeline
+from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
@@ -58,23 +58,38 @@ class Population:
 
 
 def choose_population(dataset: Dataset, holdout: frozenset[int], folds: int, seed: int, gate: GateSettings) -> Population:
-    """The held-out roles when they suffice, else all roles by cross-validation, else nothing (fewer than two roles)."""
+    """The held-out roles when they suffice, else all roles by cross-validation, else nothing (fewer than two roles).
+
+    They suffice with `minimum_roles` and `minimum_high` there, and two roles elsewhere to learn from.
+    """
     decided = dataset.decided
     outside = decided["job_role_id"].isin(holdout)
     held, inside = decided[outside].reset_index(drop=True), decided[~outside]
     high = int((held["future_need_level"] == "HIGH").sum())
-    if held["job_role_id"].nunique() >= gate.minimum_roles and high >= gate.minimum_high and len(inside):
+    learnable = inside["job_role_id"].nunique() >= FEWEST_ROLES
+    if learnable and held["job_role_id"].nunique() >= gate.minimum_roles and high >= gate.minimum_high:
         return Population("holdout", held, _numbers(held), guesses(inside, held))
-    if decided["job_role_id"].nunique() < 2:  # noqa: PLR2004 - one role cannot be both learned from and asked about
+    if decided["job_role_id"].nunique() < FEWEST_ROLES:
         return Population("none", decided, _numbers(decided), {})
     return Population("cv", decided, _numbers(decided), _fold_guesses(decided, folds, seed))
 
 
 def holdout_opinion(version: VersionRow, population: Population, store: Store, keys: SigningKeys) -> list[Opinion]:
     """What the version's evaluated artefact, which never saw these roles, says about them."""
-    pipeline = load_model(store, version.artifacts["evaluated"], keys)
+    return [_opinion(load_model(store, version.artifacts["evaluated"], keys), version, population)]
+
+
+def refitted_opinion(
+    version: VersionRow, population: Population, dataset: Dataset, holdout: frozenset[int], configuration: Configuration
+) -> list[Opinion]:
+    """What the version's configuration, fitted anew without these roles, says: for artefacts of another scikit-learn."""
+    inside = dataset.training[~dataset.training["job_role_id"].isin(holdout)]
+    return [_opinion(fit_pipeline(inside, configuration), version, population)]
+
+
+def _opinion(pipeline: Any, version: VersionRow, population: Population) -> Opinion:
     probabilities = probabilities_of(pipeline, population.rows)
-    return [Opinion(probabilities, levels_of(scores_of(probabilities), Cuts(**version.cuts)))]
+    return Opinion(probabilities, levels_of(scores_of(probabilities), Cuts(**version.cuts)))
 
 
 def cross_validated_opinions(dataset: Dataset, configuration: Configuration, folds: int) -> list[Opinion]:

@@ -23,6 +23,7 @@ from future_skills.ledger.versions import VersionRow, get_version
 from future_skills.model.cuts import choose_cuts, levels_of
 from future_skills.model.estimators import build_estimator, find_estimator
 from future_skills.model.fitting import Configuration, OutOfFold, fit_folds, fit_pipeline
+from future_skills.model.folds import FEWEST_ROLES
 from future_skills.model.metrics import summary
 from future_skills.model.scores import scores_of
 from future_skills.store.artifacts import Store
@@ -100,8 +101,8 @@ def fit_version(dataset: Dataset, holdout: frozenset[int], configuration: Config
     """Fit everything a version consists of; nothing of the held-out roles reaches the evaluated artefact or the cuts."""
     rows = dataset.training
     inside = rows[~rows["job_role_id"].isin(holdout)].reset_index(drop=True)
-    if inside.empty:
-        inside = rows  # a company whose few roles all fell into the held-out fifth; its evaluation is cross-validated
+    if inside.loc[inside["population"] == "decided", "job_role_id"].nunique() < FEWEST_ROLES:
+        inside = rows  # nearly all decided roles fell into the held-out fifth: such a company is evaluated by cross-validation
     out_of_fold = fit_folds(inside, configuration, folds, configuration.random_state)
     decided = (inside["population"] == "decided").to_numpy()
     levels, scores = inside["future_need_level"].to_numpy(), scores_of(out_of_fold.probabilities)

@@ -1,0 +1,202 @@
+"""Every entry of the estimator table: it fits, it is stored, loaded and scored by pair index, and it can be explained."""
+
+import io
+import zlib
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib.numpy_pickle import NumpyUnpickler
+
+from future_skills.dataset.features import FeatureTables
+from future_skills.domain import ESTIMATOR_NAMES, FEATURES, LEVELS
+from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, UnknownEstimatorError, build_estimator
+from future_skills.model.fitting import Configuration, NothingToLearnError, fit_folds, fit_pipeline
+from future_skills.model.scores import SCORE_WEIGHTS, in_level_order, probabilities_of, scores_of
+from future_skills.prediction.attribution import contributions
+from future_skills.prediction.scoring import PairScorer
+from future_skills.store.models import load_model, save_model
+
+QUICK = {
+    "random_forest": {"n_estimators": 10},
+    "gradient_boosting": {"n_estimators": 3},
+    "hist_gradient_boosting": {"max_iter": 3},
+    "mlp": {"max_iter": 3},
+    "voting": {"random_forest__n_estimators": 5, "hist_gradient_boosting__max_iter": 3},
+    "stacking": {"random_forest__n_estimators": 5, "hist_gradient_boosting__max_iter": 3, "cv": 2},
+}
+BUILT_IN = {"sklearn", "numpy", "scipy", "joblib", "builtins", "copyreg", "collections", "_loss"}
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def configuration(estimator: str, preprocessing: str = "target", **parameters) -> Configuration:
+    return Configuration(estimator, preprocessing, {**QUICK.get(estimator, {}), **parameters}, random_state=1, threads=1)
+
+
+@pytest.fixture(scope="module")
+def features(dataset):
+    return FeatureTables(dataset.snapshot)
+
+
+@pytest.fixture(scope="module", params=[(name, text) for name in ESTIMATORS for text in ("target", "onehot")], ids="-".join)
+def fitted(request, dataset):
+    """A pipeline of each estimator and preprocessing, fitted once."""
+    return request.param[0], fit_pipeline(dataset.training, configuration(*request.param))
+
+
+def test_the_table_and_the_list_for_forms_are_one():
+    assert tuple(ESTIMATORS) == ESTIMATOR_NAMES
+
+
+def test_every_estimator_gives_probabilities_and_is_the_same_when_loaded_again(fitted, dataset, store, keys):
+    name, pipeline = fitted
+    probabilities = probabilities_of(pipeline, dataset.training)
+    assert set(pipeline.classes_) == set(LEVELS)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    loaded = load_model(store, save_model(store, f"models/{name}.pkl", pipeline, keys), keys)
+    np.testing.assert_array_equal(probabilities_of(loaded, dataset.training), probabilities)
+
+
+class RecordingUnpickler(NumpyUnpickler):
+    """Notes the package of everything it unpickles."""
+
+    def find_class(self, module, name):
+        self.__dict__.setdefault("packages", set()).add(module.split(".")[0])
+        return super().find_class(module, name)
+
+
+def test_an_artefact_is_made_of_scikit_learn_alone(fitted, store, keys):
+    name, pipeline = fitted
+    content = zlib.decompress(store.read(save_model(store, f"models/{name}.pkl", pipeline, keys).uri))
+    unpickler = RecordingUnpickler("", io.BytesIO(content), ensure_native_byte_order=True)
+    unpickler.load()
+    assert unpickler.packages <= BUILT_IN
+
+
+def test_pairs_are_scored_as_the_pipeline_scores_their_rows(fitted, features):
+    _, pipeline = fitted
+    random = np.random.default_rng(7)
+    pairs = random.integers(0, 30, 300), random.integers(0, 60, 300)
+    scorer = PairScorer(pipeline, features)
+    expected = probabilities_of(pipeline, features.frame(*pairs))
+    np.testing.assert_allclose(scorer.probabilities(*pairs), expected, rtol=0, atol=1e-12)
+
+
+def test_pairs_never_seen_in_training_are_scored_as_the_pipeline_scores_them(dataset, features):
+    known = dataset.training[dataset.training["job_department"].isin(["IT", "Data"]) & (dataset.training["skill_id"] < 30)]
+    pairs = np.repeat(np.arange(30), 60), np.tile(np.arange(60), 30)
+    for preprocessing in ("target", "onehot"):
+        pipeline = fit_pipeline(known, configuration("logistic_regression", preprocessing))
+        expected = probabilities_of(pipeline, features.frame(*pairs))
+        np.testing.assert_allclose(PairScorer(pipeline, features).probabilities(*pairs), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("levels", [["LOW", "HIGH"], ["MEDIUM", "HIGH"], ["LOW", "MEDIUM"], ["HIGH"], list(LEVELS)])
+@pytest.mark.parametrize("preprocessing", ["target", "onehot"])
+def test_pairs_are_scored_and_explained_whatever_levels_occur(dataset, features, levels, preprocessing):
+    rows = dataset.training[dataset.training["future_need_level"].isin(levels)]
+    pairs = features.positions(rows["job_role_id"].head(100), rows["skill_id"].head(100))
+    for estimator in ("logistic_regression", "random_forest"):
+        pipeline = fit_pipeline(rows, configuration(estimator, preprocessing))
+        scorer = PairScorer(pipeline, features)
+        probabilities = scorer.probabilities(*pairs)
+        np.testing.assert_allclose(probabilities, probabilities_of(pipeline, rows.head(100)), rtol=0, atol=1e-12)
+        assert not probabilities[:, [code for code, level in enumerate(LEVELS) if level not in levels]].any()
+        known = contributions(scorer, *pairs)
+        if len(levels) == 1:
+            assert known is None
+        else:
+            direction = np.corrcoef(known.sum(axis=1), scores_of(probabilities))[0, 1]
+            assert direction > 0.8
+
+
+@pytest.mark.parametrize("preprocessing", ["target", "onehot"])
+def test_a_forests_contributions_and_its_roots_sum_to_the_score(dataset, features, preprocessing):
+    pipeline = fit_pipeline(dataset.training, configuration("random_forest", preprocessing))
+    pairs = np.repeat(np.arange(30), 10), np.tile(np.arange(10), 30)
+    scorer = PairScorer(pipeline, features)
+    forest = pipeline["clf"]
+    roots = np.array([tree.tree_.value[0, 0] / tree.tree_.value[0, 0].sum() for tree in forest.estimators_])
+    base = (in_level_order(roots, forest.classes_) @ SCORE_WEIGHTS).mean()
+    known = contributions(scorer, *pairs)
+    np.testing.assert_allclose(base + known.sum(axis=1), scorer.probabilities(*pairs) @ SCORE_WEIGHTS, atol=1e-9)
+    if preprocessing == "target":
+        assert not known[:, FEATURES.index("job_role_name")].any()
+
+
+@pytest.mark.parametrize("preprocessing", ["target", "onehot"])
+def test_logistic_contributions_are_the_log_odds_of_high_against_low_up_to_a_constant(dataset, features, preprocessing):
+    pipeline = fit_pipeline(dataset.training, configuration("logistic_regression", preprocessing))
+    pairs = np.repeat(np.arange(30), 10), np.tile(np.arange(10), 30)
+    scorer = PairScorer(pipeline, features)
+    probabilities = scorer.probabilities(*pairs)
+    rest = np.log(probabilities[:, 2] / probabilities[:, 0]) - contributions(scorer, *pairs).sum(axis=1)
+    assert np.ptp(rest) < 1e-9
+
+
+def test_the_average_row_has_no_contributions(dataset, features):
+    pipeline = fit_pipeline(dataset.training, configuration("logistic_regression"))
+    scorer = PairScorer(pipeline, features)
+    mean = np.zeros(len(scorer.feature_of_column))
+    encoder = pipeline["preprocess"].named_transformers_["cat"]
+    mean[:9] = np.tile(encoder.target_mean_, 3)
+    scorer.matrix = lambda *_: mean[None, :]
+    np.testing.assert_allclose(contributions(scorer, np.array([0]), np.array([0])), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "mlp"])
+def test_an_estimator_without_an_additive_form_has_no_contributions(dataset, features, estimator):
+    scorer = PairScorer(fit_pipeline(dataset.training, configuration(estimator)), features)
+    assert contributions(scorer, np.array([0]), np.array([0])) is None
+
+
+def test_an_unknown_estimator_or_hyperparameter_is_named_with_those_there_are():
+    with pytest.raises(UnknownEstimatorError, match="no estimator 'forest'; there are random_forest, logistic_regression"):
+        build_estimator("forest", {}, random_state=1, threads=1)
+    with pytest.raises(InvalidParametersError, match=r"no hyperparameter trees; it has .*n_estimators"):
+        build_estimator("random_forest", {"trees": 5}, random_state=1, threads=1)
+    with pytest.raises(InvalidParametersError, match="refuses its hyperparameters"):
+        build_estimator("random_forest", {"n_estimators": -1}, random_state=1, threads=1)
+
+
+def test_a_value_refused_only_while_fitting_is_an_error_of_the_parameters(dataset):
+    with pytest.raises(InvalidParametersError, match="voting cannot be fitted to 1200 rows"):
+        fit_pipeline(dataset.training, configuration("voting", random_forest__n_estimators=-1))
+
+
+def test_a_combination_scikit_learn_cannot_fit_is_an_error_of_the_parameters(dataset):
+    with pytest.raises(InvalidParametersError, match="mlp cannot be fitted"):
+        fit_pipeline(dataset.training, configuration("mlp", early_stopping=True))
+
+
+def test_a_level_with_a_single_row_is_left_out_and_no_row_at_all_is_an_error(dataset):
+    low = dataset.training[dataset.training["future_need_level"] == "LOW"].head(20)
+    high = dataset.training[dataset.training["future_need_level"] == "HIGH"].head(1)
+    pipeline = fit_pipeline(pd.concat([low, high]), configuration("logistic_regression"))
+    assert probabilities_of(pipeline, low).tolist() == [[1.0, 0, 0]] * 20
+    with pytest.raises(NothingToLearnError, match="HR has to decide more pairs"):
+        fit_pipeline(high, configuration("logistic_regression"))
+
+
+def test_a_single_role_cannot_be_cross_validated(dataset):
+    one = dataset.training[dataset.training["job_role_id"] == 1]
+    with pytest.raises(NothingToLearnError, match="one job role"):
+        fit_folds(one, configuration("logistic_regression"), 5, 1)
+
+
+def test_the_same_seed_gives_the_same_model_however_many_threads(dataset):
+    one, two = (fit_pipeline(dataset.training, replace(configuration("random_forest"), threads=threads)) for threads in (1, 2))
+    np.testing.assert_array_equal(*(probabilities_of(pipeline, dataset.training) for pipeline in (one, two)))
+
+
+def test_no_role_is_scored_by_a_fold_that_learned_from_it(dataset):
+    rows = dataset.training.reset_index(drop=True)
+    out_of_fold = fit_folds(rows, configuration("logistic_regression"), 3, 1)
+    assert pd.Series(out_of_fold.folds).groupby(rows["job_role_id"]).nunique().max() == 1
+    flipped = rows.assign(future_need_level=rows["future_need_level"].where(out_of_fold.folds != 0, "HIGH"))
+    again = fit_folds(flipped, configuration("logistic_regression"), 3, 1)
+    inside = out_of_fold.folds == 0
+    np.testing.assert_array_equal(again.probabilities[inside], out_of_fold.probabilities[inside])
+    assert not np.allclose(again.probabilities[~inside], out_of_fold.probabilities[~inside])
