@@ -8,6 +8,7 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.database import fetch_row, fetch_rows
 from future_skills.domain import FutureSkillsError, Language, PairScope
+from future_skills.ledger.datasets import DatasetRow
 
 BatchState = Literal["planned", "audited", "published", "withheld"]
 
@@ -81,6 +82,18 @@ def newest_published(connection: Connection, horizon_years: int) -> BatchRow | N
         "SELECT * FROM future_skills_ops.prediction_batch WHERE horizon_years = %s AND state = 'published'"
         " ORDER BY published_at DESC LIMIT 1",
         (horizon_years,),
+    )
+    return BatchRow(**row) if row else None
+
+
+def newer_published(connection: Connection, dataset: DatasetRow, since: datetime | None = None) -> BatchRow | None:
+    """A batch of a newer dataset of the same horizon that is published (`since` then), or None."""
+    row = fetch_row(
+        connection,
+        "SELECT prediction_batch.* FROM future_skills_ops.prediction_batch JOIN future_skills_ops.dataset USING (dataset_id)"
+        " WHERE state = 'published' AND dataset.horizon_years = %s AND (as_of, created_at) > (%s, %s)"
+        " AND published_at > coalesce(%s, '-infinity'::timestamptz) ORDER BY published_at DESC LIMIT 1",
+        (dataset.horizon_years, dataset.as_of, dataset.created_at, since),
     )
     return BatchRow(**row) if row else None
 

@@ -7,12 +7,12 @@ import pandas as pd
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import execute, fetch_row, fetch_value
+from future_skills.database import execute, fetch_value
 from future_skills.dataset.files import from_csv
 from future_skills.domain import LEVELS, FutureSkillsError
 from future_skills.ledger.batches import BatchRow, ShardRow, get_batch, list_shards, newest_published
 from future_skills.ledger.chains import record_stage
-from future_skills.prediction.staging import staged_sql
+from future_skills.prediction.staging import RUN_AGAIN, create_stage, lost_shards, staged_counts, staged_sql
 from future_skills.store.artifacts import Store
 
 SMALLEST_SHARE_COMPARED = 100
@@ -37,9 +37,10 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
             return batch
         counts = {name: sum(shard.counts.get(name, 0) for shard in shards) for name in COUNTS}
         levels = _levels(shards)
+        create_stage(connection, batch_id)
         findings = [
             *_unscored(shards),
-            *_staging(connection, batch, counts),
+            *_staging(connection, batch, shards, counts),
             *_deletions(connection, settings, batch, counts),
             *_shares(connection, settings, batch, levels),
         ]
@@ -70,18 +71,14 @@ def _unscored(shards: list[ShardRow]) -> list[str]:
     return [f"shards {', '.join(missing)} were not scored"] if missing else []
 
 
-def _staging(connection: Connection, batch: BatchRow, counts: dict[str, int]) -> list[str]:
+def _staging(connection: Connection, batch: BatchRow, shards: list[ShardRow], counts: dict[str, int]) -> list[str]:
     """The staging table holds what the shards say, and only values the HR application can show."""
-    staged = fetch_row(connection, staged_sql("audit", batch.batch_id)) or {}
     findings = []
-    for operation, name in (("inserts", "inserted"), ("updates", "updated"), ("deletes", "deleted")):
-        if staged[operation] != counts[name]:
-            findings.append(
-                f"{staged[operation]} {operation} are staged, the shards counted {counts[name]} (was the database "
-                "restarted? clear the score tasks)"
-            )
-    if staged["bad"]:
-        findings.append(f"{staged['bad']} rows have a score outside 0-100, an unknown level or no text")
+    if lost := lost_shards(shards, staged_counts(connection, batch.batch_id)):
+        numbers = ", ".join(str(number) for number in lost)
+        findings.append(f"what was staged of shards {numbers} is lost (a restart of the database?): {RUN_AGAIN}")
+    elif bad := fetch_value(connection, staged_sql("audit", batch.batch_id)):
+        findings.append(f"{bad} rows have a score outside 0-100, an unknown level or no text")
     scored = sum(counts[name] for name in ("inserted", "updated", "unchanged"))
     if scored != batch.pairs:
         findings.append(f"{scored} pairs were scored, {batch.pairs} planned")
@@ -97,7 +94,7 @@ def _deletions(connection: Connection, settings: Settings, batch: BatchRow, coun
         " AND explanation ->> 'source' = 'future_skills'",
         (batch.horizon_years,),
     )
-    share, limit = counts["deleted"] / before, settings.prediction.largest_delete
+    share, limit = counts["deleted"] / max(before, 1), settings.prediction.largest_delete
     if share <= limit:
         return []
     return [f"{counts['deleted']} of {before} rows would be deleted ({share:.0%}, allowed {limit:.0%})"]
@@ -108,7 +105,7 @@ def _shares(connection: Connection, settings: Settings, batch: BatchRow, levels:
     last = newest_published(connection, batch.horizon_years)
     if last is None or last.pair_scope != batch.pair_scope:
         return []
-    findings = []
+    findings, limit = [], settings.prediction.largest_level_shift
     for side, now in levels.items():
         total, before = sum(now.values()), last.levels.get(side, {})
         total_before = sum(before.values())
@@ -116,8 +113,11 @@ def _shares(connection: Connection, settings: Settings, batch: BatchRow, levels:
             continue
         for level in LEVELS:
             shift = now[level] / total - before[level] / total_before
-            if abs(shift) > settings.prediction.largest_level_shift:
-                findings.append(f"the share of {level} among {side} pairs moved by {shift:+.0%} since batch {last.batch_id}")
+            if abs(shift) > limit:
+                findings.append(
+                    f"the share of {level} among {side} pairs moved by {shift:+.0%} since batch {last.batch_id} "
+                    f"(allowed: {limit:.0%}, PREDICTION__LARGEST_LEVEL_SHIFT)"
+                )
     return findings
 
 
@@ -129,7 +129,7 @@ def _write_monitoring(store: Store, settings: Settings, batch: BatchRow, shards:
         sample = sample.sample(settings.prediction.monitoring_rows, random_state=settings.training.random_state).sort_index()
     stamp = batch.planned_at.replace(tzinfo=None).isoformat()
     lines = [json.dumps(_monitoring_line(row, batch, stamp)) for row in sample.to_dict("records")]
-    store.write(f"batches/{batch.batch_id}/predictions_monitoring.jsonl", "".join(f"{line}\n" for line in lines).encode())
+    store.replace(f"batches/{batch.batch_id}/predictions_monitoring.jsonl", "".join(f"{line}\n" for line in lines).encode())
 
 
 def _monitoring_line(row: dict[Any, Any], batch: BatchRow, stamp: str) -> dict[str, Any]:

@@ -40,8 +40,8 @@ def compare(scored: pd.DataFrame, stored: pd.DataFrame, language: str) -> Compar
     """
     both = scored.merge(stored, on=KEY, how="left", suffixes=("", "_stored"), indicator=True, validate="one_to_one")
     present = (both["_merge"] == "both").to_numpy()
-    ours = present & both["ours"].fillna(value=False).to_numpy(dtype=bool)
-    intact = ours & both["intact"].fillna(value=False).to_numpy(dtype=bool)
+    ours = present & both["ours"].eq(other=True).to_numpy(dtype=bool)
+    intact = ours & both["intact"].eq(other=True).to_numpy(dtype=bool)
     decision, before = both["decision"].to_numpy(dtype=object), both["decision_stored"].to_numpy(dtype=object)
     same_decision = (decision == before) | (pd.isna(decision) & pd.isna(before))
     equal = (

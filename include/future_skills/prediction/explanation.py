@@ -84,13 +84,18 @@ def rationale(
     up = [factor["feature_readable"] for factor in factors if factor["impact"] == "positive"]
     down = [factor["feature_readable"] for factor in factors if factor["impact"] == "negative"]
     sentence = wording.need.format(level=wording.levels[level], score=round(score))
-    sentence += wording.raised.format(up=wording.and_word.join(up)) if up else ""
-    sentence += wording.lowered.format(down=wording.and_word.join(down)) if down else ""
+    sentence += wording.raised.format(up=_listed(up, wording)) if up else ""
+    sentence += wording.lowered.format(down=_listed(down, wording)) if down else ""
     sentence += "."
-    sentence += wording.decided.format(decision=decision) if decision else ""
+    sentence += wording.decided.format(decision=wording.levels[decision].lower()) if decision else ""
     sentence += wording.unfamiliar if unfamiliar else ""
     sentence += wording.bootstrap if signature.bootstrap else ""
     return sentence + SIGNATURE
+
+
+def _listed(names: list[str], wording: Wording) -> str:
+    """One, two and three as people list them."""
+    return wording.and_word.join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _factors(contributions: np.ndarray, wording: Wording) -> list[dict[str, Any]]:

@@ -1,21 +1,19 @@
 """Plans a batch: which dataset, which version, which job roles together; and the staging table they will share."""
 
-import json
-
 import numpy as np
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
+from future_skills.database import execute, fetch_row
 from future_skills.dataset.reading import load_dataset
 from future_skills.dataset.scope import pairs_of_roles
 from future_skills.dataset.snapshot import Snapshot
 from future_skills.domain import FutureSkillsError, PairScope
-from future_skills.ledger.batches import BatchRow, get_batch
+from future_skills.ledger.batches import BatchRow, get_batch, list_shards, newer_published, newest_published
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow, get_dataset, newest_dataset
 from future_skills.ledger.versions import VersionRow, champion, get_version
-from future_skills.prediction.staging import create_stage
+from future_skills.prediction.staging import create_stage, lost_shards, staged_counts
 from future_skills.store.artifacts import Store
 
 
@@ -39,8 +37,9 @@ def plan_batch(
     """Plan the scoring of a dataset (default: the newest) by a version (default: the champion).
 
     Returns None when there is no champion yet, or no dataset. The batch of the same dataset, version, scope, horizon and
-    language is returned as it is, unless `repeat` asks for it once more, or it was withheld and may be published now.
-    Raises StaleDatasetError, HorizonMismatchError.
+    language is returned: as it is when its predictions are those that are published, with its lost or withheld shards to be
+    scored again when it is still to be published. It is planned once more when `repeat` asks for that, or when others were
+    published since (a rollback). Raises StaleDatasetError, HorizonMismatchError.
     """
     with connection:
         dataset = get_dataset(connection, dataset_id) if dataset_id else newest_dataset(connection, settings.horizon_years)
@@ -53,15 +52,48 @@ def plan_batch(
         _require_horizon(settings, dataset, scored_by)
         if not repeat:
             _require_newest(connection, dataset)
-        found = _find(connection, dataset, scored_by, settings, repeat=repeat)
-        if found and not (found.state == "withheld" and settings.publish == "on"):
-            return found
+        found = _find(connection, dataset, scored_by, settings)
+        if found and not _wanted_again(connection, found, repeat=repeat):
+            return _resume(connection, settings, found.batch_id)
     snapshot = load_dataset(store, dataset).snapshot
+    number = max(found.repeat + 1 if found else 0, int(repeat))
     with connection:
-        batch_id = found.batch_id if found else _next_id(connection, dataset, scored_by, settings, repeat=repeat)
-        _insert(connection, store, settings, (batch_id, dataset, scored_by), snapshot)
+        batch_id = _insert(connection, store, settings, (dataset, scored_by, number), snapshot)
         record_stage(connection, dataset.dataset_id, "prediction", "planned", batch_id=batch_id, version=scored_by.version)
         return get_batch(connection, batch_id)
+
+
+def _wanted_again(connection: Connection, found: BatchRow, *, repeat: bool) -> bool:
+    """Is a new batch wanted, though this one has the same key?"""
+    if repeat:
+        return found.repeat == 0 or found.state in {"published", "withheld"}
+    shown = newest_published(connection, found.horizon_years)
+    return found.state == "published" and shown is not None and shown.batch_id != found.batch_id
+
+
+def _resume(connection: Connection, settings: Settings, batch_id: str) -> BatchRow:
+    """Plan again what is lost of a batch that is still to be published: everything when it was withheld and no longer is."""
+    execute(connection, "SELECT 1 FROM future_skills_ops.prediction_batch WHERE batch_id = %s FOR UPDATE", (batch_id,))
+    batch, shards = get_batch(connection, batch_id), list_shards(connection, batch_id)
+    if batch.state == "published" or (batch.state == "withheld" and settings.publish == "off"):
+        return batch
+    lost = lost_shards(shards, staged_counts(connection, batch_id))
+    if batch.state == "withheld":
+        lost = [shard.number for shard in shards]
+    create_stage(connection, batch_id)
+    if lost:
+        execute(
+            connection,
+            "UPDATE future_skills_ops.shard SET scored_at = NULL, counts = '{}' WHERE batch_id = %s AND number = ANY(%s)",
+            (batch_id, lost),
+        )
+        execute(
+            connection,
+            "UPDATE future_skills_ops.prediction_batch SET state = 'planned', planned_at = now(), counts = '{}', levels = '{}'"
+            " WHERE batch_id = %s",
+            (batch_id,),
+        )
+    return get_batch(connection, batch_id)
 
 
 def _require_horizon(settings: Settings, dataset: DatasetRow, version: VersionRow) -> None:
@@ -73,17 +105,10 @@ def _require_horizon(settings: Settings, dataset: DatasetRow, version: VersionRo
 
 
 def _require_newest(connection: Connection, dataset: DatasetRow) -> None:
-    newer = fetch_value(
-        connection,
-        "SELECT dataset_id FROM future_skills_ops.prediction_batch JOIN future_skills_ops.dataset USING (dataset_id)"
-        " WHERE state = 'published' AND dataset.horizon_years = %s AND repeat = 0"
-        " AND (as_of, created_at) > (%s, %s) LIMIT 1",
-        (dataset.horizon_years, dataset.as_of, dataset.created_at),
-    )
-    if newer:
+    if newer := newer_published(connection, dataset):
         raise StaleDatasetError(
-            f"Dataset {dataset.dataset_id} (as of {dataset.as_of}) is older than {newer}, whose predictions are published: "
-            "an older dataset is never published over a newer one."
+            f"Dataset {dataset.dataset_id} (as of {dataset.as_of}) is older than {newer.dataset_id}, whose predictions are "
+            "published: an older dataset is never published over a newer one."
         )
 
 
@@ -92,49 +117,28 @@ def _key(dataset: DatasetRow, version: VersionRow, settings: Settings) -> tuple[
     return dataset.dataset_id, version.version, dataset.pair_scope, dataset.horizon_years, language
 
 
-def _find(
-    connection: Connection, dataset: DatasetRow, version: VersionRow, settings: Settings, *, repeat: bool
-) -> BatchRow | None:
-    """The newest batch of this key; when a repeat is wanted, only one that is still under way."""
+def _find(connection: Connection, dataset: DatasetRow, version: VersionRow, settings: Settings) -> BatchRow | None:
+    """The newest batch of this key."""
     row = fetch_row(
         connection,
         "SELECT * FROM future_skills_ops.prediction_batch WHERE (dataset_id, version, pair_scope, horizon_years, language)"
         " = (%s, %s, %s, %s, %s) ORDER BY repeat DESC LIMIT 1",
         _key(dataset, version, settings),
     )
-    found = BatchRow(**row) if row else None
-    return None if found and repeat and found.state in {"published", "withheld"} else found
-
-
-def _next_id(connection: Connection, dataset: DatasetRow, version: VersionRow, settings: Settings, *, repeat: bool) -> str:
-    name = f"{dataset.dataset_id}-{version.version}-{settings.future_skills_language}"
-    if not repeat:
-        return name
-    rows = fetch_rows(
-        connection,
-        "SELECT repeat FROM future_skills_ops.prediction_batch WHERE (dataset_id, version, pair_scope, horizon_years, language)"
-        " = (%s, %s, %s, %s, %s)",
-        _key(dataset, version, settings),
-    )
-    number = max((row["repeat"] for row in rows), default=-1) + 1
-    return f"{name}-r{number}" if number else name
+    return BatchRow(**row) if row else None
 
 
 def _insert(
-    connection: Connection,
-    store: Store,
-    settings: Settings,
-    planned: tuple[str, DatasetRow, VersionRow],
-    snapshot: Snapshot,
-) -> None:
-    batch_id, dataset, version = planned
+    connection: Connection, store: Store, settings: Settings, planned: tuple[DatasetRow, VersionRow, int], snapshot: Snapshot
+) -> str:
+    """Insert the batch with its shards, unless another run just did; returns its id."""
+    dataset, version, repeat = planned
+    batch_id = f"{dataset.dataset_id}-{version.version}-{settings.future_skills_language}" + (f"-r{repeat}" if repeat else "")
     shards = plan_shards(snapshot, dataset.pair_scope, settings.prediction.shards)
-    repeat = int(batch_id.rsplit("-r", 1)[1]) if "-r" in batch_id else 0
-    execute(
+    inserted = execute(
         connection,
         "INSERT INTO future_skills_ops.prediction_batch (batch_id, dataset_id, version, pair_scope, horizon_years, language,"
-        " repeat, state, pairs, sample_uri) VALUES (%s, %s, %s, %s, %s, %s, %s, 'planned', %s, %s)"
-        " ON CONFLICT (batch_id) DO UPDATE SET state = 'planned', counts = '{}'",
+        " repeat, state, pairs, sample_uri) VALUES (%s, %s, %s, %s, %s, %s, %s, 'planned', %s, %s) ON CONFLICT DO NOTHING",
         (
             batch_id,
             *_key(dataset, version, settings),
@@ -143,14 +147,16 @@ def _insert(
             str(store.path(f"batches/{batch_id}")),
         ),
     )
+    if not inserted:
+        return batch_id
     create_stage(connection, batch_id)
     for number, (roles, pairs) in enumerate(shards):
         execute(
             connection,
-            "INSERT INTO future_skills_ops.shard (batch_id, number, job_role_ids, pairs) VALUES (%s, %s, %s, %s)"
-            " ON CONFLICT (batch_id, number) DO UPDATE SET scored_at = NULL, counts = %s",
-            (batch_id, number, roles, pairs, json.dumps({})),
+            "INSERT INTO future_skills_ops.shard (batch_id, number, job_role_ids, pairs) VALUES (%s, %s, %s, %s)",
+            (batch_id, number, roles, pairs),
         )
+    return batch_id
 
 
 def plan_shards(snapshot: Snapshot, scope: PairScope, shards: int) -> list[tuple[list[int], int]]:

@@ -1,17 +1,25 @@
 """Publishes a batch: one transaction, after which readers see the new predictions instead of the old ones."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime
 
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import execute, fetch_value
+from future_skills.database import execute, fetch_row, fetch_value
 from future_skills.domain import FutureSkillsError
-from future_skills.ledger.batches import BatchRow, get_batch, newest_published
+from future_skills.ledger.batches import BatchRow, get_batch, newer_published, newest_published
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
-from future_skills.prediction.staging import drop_stage, staged_sql
+from future_skills.prediction.staging import (
+    RUN_AGAIN,
+    create_stage,
+    drop_stage,
+    expected_rows,
+    staged_counts,
+    staged_sql,
+)
 
 PUBLISH_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_publish'))"
 
@@ -25,7 +33,7 @@ class FirstPublicationError(FutureSkillsError):
 
 
 class OvertakenError(FutureSkillsError):
-    """A newer dataset was published while this batch was being scored."""
+    """A newer dataset's predictions were published while this batch was being scored."""
 
 
 def publish_batch(connection: Connection, settings: Settings, batch_id: str) -> BatchRow:
@@ -43,6 +51,7 @@ def publish_batch(connection: Connection, settings: Settings, batch_id: str) -> 
         _require_turn(connection, settings, batch)
         if settings.publish == "off":
             return _withhold(connection, batch)
+        _require_staging(connection, batch)
         counts = _write(connection, settings, batch)
         run_id = _record_run(connection, batch, counts)
         execute(
@@ -68,12 +77,23 @@ def _require_turn(connection: Connection, settings: Settings, batch: BatchRow) -
             f"{batch.counts['deleted']} removed. If that is wanted, FIRST_PUBLISH=yes and another run of "
             "future_skills_prediction publish them."
         )
-    if last is not None and batch.repeat == 0:
-        ours, theirs = get_dataset(connection, batch.dataset_id), get_dataset(connection, last.dataset_id)
-        if last.repeat == 0 and (theirs.as_of, theirs.created_at) > (ours.as_of, ours.created_at):
-            raise OvertakenError(
-                f"Batch {batch.batch_id} is older than {last.batch_id}, which is published: it stays unpublished."
-            )
+    since = batch.planned_at if batch.repeat else None  # one asked for again goes over what was newer when it was asked for
+    if newer := newer_published(connection, get_dataset(connection, batch.dataset_id), since):
+        raise OvertakenError(
+            f"Batch {batch.batch_id} is of an older dataset than {newer.batch_id}, which is published: it stays unpublished."
+        )
+
+
+def _require_staging(connection: Connection, batch: BatchRow) -> None:
+    """What was audited is still staged: a crash of the server, or sweeping, may have emptied or dropped the table since."""
+    create_stage(connection, batch.batch_id)
+    staged = Counter[str]()
+    for counts in staged_counts(connection, batch.batch_id).values():
+        staged.update(counts)
+    if staged != expected_rows(batch.counts):
+        raise NotAuditedError(
+            f"What was audited of batch {batch.batch_id} is not staged any more (a restart of the database?): {RUN_AGAIN}."
+        )
 
 
 def _withhold(connection: Connection, batch: BatchRow) -> BatchRow:
@@ -91,11 +111,12 @@ def _write(connection: Connection, settings: Settings, batch: BatchRow) -> dict[
         "change_score": settings.prediction.change_score,
     }
     dropped = execute(connection, staged_sql("drop_orphans", batch.batch_id))
-    execute(connection, staged_sql("changes", batch.batch_id), parameters)
+    kept = fetch_row(connection, staged_sql("changes", batch.batch_id), parameters) or {}
     deleted = execute(connection, staged_sql("delete", batch.batch_id), parameters)
     updated = execute(connection, staged_sql("update", batch.batch_id), parameters)
     inserted = execute(connection, staged_sql("insert", batch.batch_id), parameters)
-    return {**batch.counts, "inserted": inserted, "updated": updated, "deleted": deleted, "dropped": dropped}
+    written = {"inserted": inserted, "updated": updated, "deleted": deleted, "dropped": dropped}
+    return {**batch.counts, **written, "restored": kept["restored"], "taken_over": kept["taken_over"]}
 
 
 def _record_run(connection: Connection, batch: BatchRow, counts: dict[str, int]) -> int:

@@ -112,7 +112,7 @@ def _score(
         _stage(connection, frame, differences, _Context(committee, pairs, answers, signature, shard.number))
         samples.append(_sampled(committee, frame, pairs, sample[(sample >= chunk.start) & (sample < chunk.stop)] - chunk.start))
     if samples:
-        store.write(f"batches/{batch.batch_id}/sample-{shard.number}.csv", to_csv(pd.concat(samples, ignore_index=True)))
+        store.replace(f"batches/{batch.batch_id}/sample-{shard.number}.csv", to_csv(pd.concat(samples, ignore_index=True)))
     return tally
 
 

@@ -1,20 +1,31 @@
 """The staging table of a batch: differences wait there, outside the HR tables, until they are published."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import read_sql
-from future_skills.database import execute, fetch_rows
+from future_skills.database import execute, fetch_rows, fetch_value
 from future_skills.domain import LEDGER_SCHEMA
+from future_skills.ledger.batches import ShardRow
 
 PREFIX = "prediction_stage_"
+RUN_AGAIN = "run future_skills_prediction again, which scores them anew"
+STAGED = {"insert": "inserted", "update": "updated", "delete": "deleted"}
+"""Operations in the table, by the names of their counts."""
+
+
+def stage_name(batch_id: str) -> str:
+    """The name of a batch's staging table, without its schema."""
+    return PREFIX + hashlib.sha256(batch_id.encode()).hexdigest()[:16]
 
 
 def stage_table(batch_id: str) -> sql.Identifier:
     """The staging table of a batch."""
-    return sql.Identifier(LEDGER_SCHEMA, PREFIX + hashlib.sha256(batch_id.encode()).hexdigest()[:16])
+    return sql.Identifier(LEDGER_SCHEMA, stage_name(batch_id))
 
 
 def staged_sql(name: str, batch_id: str) -> sql.Composed:
@@ -23,8 +34,32 @@ def staged_sql(name: str, batch_id: str) -> sql.Composed:
 
 
 def create_stage(connection: Connection, batch_id: str) -> None:
-    """Create the table if it is not there. Unlogged: a crash of the server empties it, which the audit notices."""
+    """Create the table if it is not there. Unlogged: a crash of the server empties it, which audit and publication notice."""
     execute(connection, staged_sql("stage", batch_id))
+
+
+def staged_counts(connection: Connection, batch_id: str) -> dict[int, dict[str, int]]:
+    """How many rows of each operation (insert, update, delete) are staged, by shard; none when the table is gone."""
+    if not fetch_value(connection, "SELECT to_regclass(%s) IS NOT NULL", (f"{LEDGER_SCHEMA}.{stage_name(batch_id)}",)):
+        return {}
+    counts: dict[int, dict[str, int]] = {}
+    for row in fetch_rows(connection, staged_sql("staged", batch_id)):
+        counts.setdefault(row["shard"], {})[row["operation"]] = row["rows"]
+    return counts
+
+
+def expected_rows(counts: Mapping[str, Any]) -> dict[str, int]:
+    """What has to be staged of each operation, by the counts of a shard or of a whole batch."""
+    return {operation: counts[name] for operation, name in STAGED.items() if counts.get(name)}
+
+
+def lost_shards(shards: Sequence[ShardRow], staged: Mapping[int, Mapping[str, int]]) -> list[int]:
+    """Shards that were scored, but whose rows are not all staged any more."""
+    return [
+        shard.number
+        for shard in shards
+        if shard.scored_at is not None and staged.get(shard.number, {}) != expected_rows(shard.counts)
+    ]
 
 
 def drop_stage(connection: Connection, batch_id: str) -> None:
@@ -41,7 +76,7 @@ def sweep_stages(connection: Connection, hours: int = 24) -> list[str]:
             " AND planned_at > now() - make_interval(hours => %s)",
             (hours,),
         )
-        kept = {stage_table(row["batch_id"]).strings[1] for row in waiting}
+        kept = {stage_name(row["batch_id"]) for row in waiting}
         present = fetch_rows(
             connection,
             "SELECT relname FROM pg_class WHERE relnamespace = %s::regnamespace AND relkind = 'r' AND relname LIKE %s",

@@ -7,7 +7,7 @@ from future_skills.domain import Language
 
 @dataclass(frozen=True)
 class Wording:
-    """Format strings; {score} is a whole number, {level} one of `levels`, {up} and {down} lists of factors."""
+    """Format strings; {score} is a whole number, {level} and {decision} are of `levels`, {up} and {down} lists of factors."""
 
     levels: dict[str, str]
     need: str
@@ -27,7 +27,7 @@ EN = Wording(
     raised=", raised by {up}",
     lowered=", lowered by {down}",
     and_word=" and ",
-    decided=" HR itself decided {decision}.",
+    decided=" HR's own decision: {decision}.",
     unfamiliar=" Low confidence: unlike the pairs HR has decided so far.",
     bootstrap=" Learned from the rules, accuracy unknown.",
     features={
@@ -51,7 +51,7 @@ FR = Wording(
     raised=", renforcé par {up}",
     lowered=", atténué par {down}",
     and_word=" et ",
-    decided=" La décision des RH est {decision}.",
+    decided=" Décision des RH : {decision}.",
     unfamiliar=" Confiance faible : éloigné des cas déjà décidés par les RH.",
     bootstrap=" Appris des règles, exactitude inconnue.",
     features={

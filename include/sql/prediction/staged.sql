@@ -1,0 +1,1 @@
+SELECT shard, operation, count(*) AS rows FROM {stage} GROUP BY shard, operation
