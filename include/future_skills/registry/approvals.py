@@ -99,6 +99,11 @@ def append_event(
     )
 
 
+def lock_request(connection: Connection, request_id: str) -> None:
+    """Let nobody else settle the request until the caller's transaction ends."""
+    execute(connection, "SELECT pg_advisory_xact_lock(hashtext(%s))", (request_id,))
+
+
 def record_answer(
     connection: Connection,
     request_id: str,
@@ -114,7 +119,7 @@ def record_answer(
     already settled is recorded as refused and changes nothing. The same task recording its answer again changes nothing.
     """
     with connection:
-        execute(connection, "SELECT pg_advisory_xact_lock(hashtext(%s))", (request_id,))
+        lock_request(connection, request_id)
         request = get_request(connection, request_id)
         if _recorded(connection, request_id, dag_run_id):
             return request
@@ -138,7 +143,23 @@ def _recorded(connection: Connection, request_id: str, dag_run_id: str | None) -
 def expire_requests(connection: Connection) -> int:
     """Settle open requests whose time has passed; returns how many."""
     with connection:
-        late = [request for request in open_requests(connection) if datetime.now(UTC) > request.expires_at]
-        for request in late:
-            append_event(connection, request, "expired", actor=None, reason="nobody answered in time", dag_run_id=None)
-        return len(late)
+        return sum(
+            _settle(connection, request, "expired", reason="nobody answered in time", dag_run_id=None)
+            for request in open_requests(connection)
+            if datetime.now(UTC) > request.expires_at
+        )
+
+
+def supersede_requests(connection: Connection, reason: str, dag_run_id: str | None) -> None:
+    """Settle every open request, in the caller's transaction, as a newer version takes its place."""
+    for request in open_requests(connection):
+        _settle(connection, request, "superseded", reason=reason, dag_run_id=dag_run_id)
+
+
+def _settle(connection: Connection, request: ApprovalRequest, event: Event, *, reason: str, dag_run_id: str | None) -> bool:
+    """Settle a request unless somebody just did."""
+    lock_request(connection, request.request_id)
+    if get_request(connection, request.request_id).state != "requested":
+        return False
+    append_event(connection, request, event, actor=None, reason=reason, dag_run_id=dag_run_id)
+    return True

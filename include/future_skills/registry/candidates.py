@@ -13,7 +13,7 @@ from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
 from future_skills.model.gate import judge
-from future_skills.registry.approvals import ApprovalRequest, append_event, find_request, open_requests
+from future_skills.registry.approvals import ApprovalRequest, append_event, find_request, supersede_requests
 
 PROMOTING = frozenset({"promote", "bootstrap"})
 
@@ -116,8 +116,7 @@ def register_candidate(
                 f"{evaluation.version} is no candidate: the gate's verdict is {evaluation.verdict} ({evaluation.gate_mode})."
             )
         version, reigning = get_version(connection, evaluation.version), champion(connection)
-        for older in open_requests(connection):
-            append_event(connection, older, "superseded", actor=None, reason=f"by {version.version}", dag_run_id=dag_run_id)
+        supersede_requests(connection, f"by {version.version}", dag_run_id)
         request = ApprovalRequest(
             request_id=request_id,
             version=version.version,

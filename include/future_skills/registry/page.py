@@ -1,5 +1,6 @@
 """MODEL_REGISTRY.md: the ledger for people, newest first; rendered, never parsed."""
 
+import re
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -15,8 +16,10 @@ NAME = "MODEL_REGISTRY.md"
 
 
 def _cell(value: Any) -> str:
-    """Text that stays inside its table cell."""
-    return " ".join(str(value).replace("|", "\\|").replace("<", "&lt;").split()) if value is not None else "–"
+    """Text that stays inside its table cell, without markup or links of its own."""
+    if value is None:
+        return "–"
+    return " ".join(re.sub(r"([|`\[])", r"\\\1", str(value)).replace("<", "&lt;").split())
 
 
 def _number(value: float | None) -> str:
