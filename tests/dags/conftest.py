@@ -62,6 +62,7 @@ def installation(hr, hr_dsn, settings, monkeypatch, airflow_database):
         "MAIL__DATA_SCIENTISTS": '["scientist@example.com"]',
         "MAIL__DRH_MANAGERS": '["drh@example.com"]',
         "PREDICTION__SHARDS": "2",
+        "PREDICTION__SMALLEST_SHARD": "1",
         "TRAINING__ESTIMATOR": "logistic_regression",
     }.items():
         monkeypatch.setenv(name, value)

@@ -26,7 +26,9 @@ def company(hr):
 
 
 def test_a_whole_chain_and_an_unchanged_second_one(company, store, keys, settings):
-    settings = settings.model_copy(update={"gate": GateSettings(resamples=500), "prediction": PredictionSettings(shards=3)})
+    settings = settings.model_copy(
+        update={"gate": GateSettings(resamples=500), "prediction": PredictionSettings(shards=3, smallest_shard=1)}
+    )
     first = run_chain(company, store, keys, settings, **FOREST)
 
     assert first.dataset.decided_rows == 600
@@ -47,7 +49,11 @@ def test_a_whole_chain_and_an_unchanged_second_one(company, store, keys, setting
         "candidate": "requested",
         "deployment": "deploy",
         "prediction": "published",
+        "drift": "reported",
     }
+    assert not first.report.drifted
+    assert not first.report.unknown
+    assert b"<html" in store.read(first.report.html_uri)[:500].lower()
     training_run = fetch_row(company, "SELECT * FROM public.future_skills_trainingrun")
     assert (training_run["model_version"], training_run["n_estimators"], training_run["status"]) == ("v1", 10, "COMPLETED")
     prediction_run = fetch_row(company, "SELECT * FROM public.future_skills_predictionrun")
@@ -71,6 +77,9 @@ def test_a_whole_chain_and_an_unchanged_second_one(company, store, keys, setting
     assert second.evaluation.verdict == "keep"
     assert (second.request, second.deployment_id) == (None, None)
     assert second.batch.version == "v1"
+    assert second.report.reference_batch_id == first.batch.batch_id
+    assert not second.report.drifted
+    assert second.report.counted
     assert second.batch.counts["unchanged"] == 30 * 60
     assert not any(second.batch.counts[name] for name in ("inserted", "updated", "deleted", "restored", "taken_over", "dropped"))
     assert fetch_value(company, "SELECT count(*) FROM public.future_skills_predictionrun") == 2

@@ -8,8 +8,10 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
+from future_skills.drift.report import report_drift
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.datasets import DatasetRow
+from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion
 from future_skills.model.evaluation import Mode, evaluate_version
 from future_skills.model.training import TrainingRequest, train_version
@@ -30,7 +32,10 @@ _keys = count(1)
 
 @dataclass(frozen=True)
 class Chain:
-    """What one chain left behind; `request` and `deployment_id` are None when the gate let nothing through."""
+    """What one chain left behind.
+
+    `request` and `deployment_id` are None when the gate let nothing through, `batch` and `report` without any champion.
+    """
 
     dataset: DatasetRow
     version: VersionRow
@@ -38,6 +43,7 @@ class Chain:
     request: ApprovalRequest | None
     deployment_id: int | None
     batch: BatchRow | None
+    report: DriftReportRow | None
 
 
 @dataclass(frozen=True)
@@ -122,20 +128,21 @@ class Workbench:
 
 
 def run_chain(connection: Connection, store: Store, keys: SigningKeys, settings: Settings, **overrides: Any) -> Chain:
-    """Export, train, judge, have it approved and deployed if the gate lets it through, predict and publish.
+    """Export, train, judge, have it approved and deployed if the gate lets it through, predict, publish, look for drift.
 
-    `overrides`: `as_of`, `mode`, and fields of TrainingRequest. Without any champion there is no batch.
+    `overrides`: `as_of`, `mode`, and fields of TrainingRequest.
     """
     bench = Workbench(connection, store, keys, settings)
     as_of, mode = overrides.pop("as_of", MONDAY), overrides.pop("mode", "normal")
     dataset = bench.export(as_of)
     version = bench.train(dataset, **overrides)
     evaluation = bench.evaluate(version, mode)
-    request = deployment_id = batch = None
+    request = deployment_id = batch = report = None
     if evaluation.verdict in PROMOTING:
         request = bench.approve(bench.ask(evaluation))
         deployment_id = bench.deploy(version.version)
     if champion(connection) is not None:
         batch = bench.predict()
+        report = report_drift(connection, store, settings, batch.batch_id)
     write_registry(connection, store)
-    return Chain(dataset, version, evaluation, request, deployment_id, batch)
+    return Chain(dataset, version, evaluation, request, deployment_id, batch, report)

@@ -237,7 +237,7 @@ def test_the_monitoring_log_has_the_applications_format(bench):
 
 
 def test_samples_are_the_same_pairs_every_time_and_no_more_than_asked_for(fresh):
-    few = under(fresh, prediction=PredictionSettings(shards=3, sample_rows=100, monitoring_rows=20))
+    few = under(fresh, prediction=PredictionSettings(shards=3, smallest_shard=1, sample_rows=100, monitoring_rows=20))
     batch = few.predict()
     again = few.predict(repeat=True)
 
@@ -553,7 +553,7 @@ def lose_a_row(bench: Workbench, batch: BatchRow) -> None:
 @pytest.mark.parametrize("lose", [empty_stage, drop_table, lose_a_row])
 @pytest.mark.parametrize("when", ["scored", "audited"])
 def test_lost_staging_is_noticed_and_planning_again_mends_it(fresh, lose, when):
-    fresh = under(fresh, prediction=PredictionSettings(shards=2))
+    fresh = under(fresh, prediction=PredictionSettings(shards=2, smallest_shard=1))
     batch = plan_batch(fresh.connection, fresh.store, fresh.settings)
     fresh.score(batch)
     if when == "audited":
@@ -599,7 +599,7 @@ def test_sweeping_drops_staging_that_nobody_waits_for(fresh):
 
 
 def test_a_shard_scored_before_is_not_scored_again(fresh):
-    fresh = under(fresh, prediction=PredictionSettings(shards=2))
+    fresh = under(fresh, prediction=PredictionSettings(shards=2, smallest_shard=1))
     batch = plan_batch(fresh.connection, fresh.store, fresh.settings)
     arguments = (fresh.connection, fresh.store, fresh.keys, fresh.settings, batch.batch_id, 0)
     counts = score_shard(*arguments)
@@ -675,7 +675,7 @@ def test_publish_off_withholds_and_on_publishes_later_whatever_the_shards(fresh)
     assert withheld.state == "withheld"
     assert stored(fresh).empty
     assert off.predict() == withheld
-    batch = under(fresh, prediction=PredictionSettings(shards=5, sample_rows=10, monitoring_rows=5)).predict()
+    batch = under(fresh, prediction=PredictionSettings(shards=5, smallest_shard=1, sample_rows=10, monitoring_rows=5)).predict()
     assert (batch.batch_id, batch.state, batch.counts["inserted"]) == (withheld.batch_id, "published", PAIRS)
 
 
@@ -703,7 +703,7 @@ def test_shards_are_all_roles_once_and_about_equal(roles, skills, shards, scope)
         usage=pd.DataFrame({"job_role_id": [3] * skills, "skill_id": np.arange(skills)}),
         decisions=pd.DataFrame({"job_role_id": [], "skill_id": []}, dtype="int64"),
     )
-    parts = plan_shards(snapshot, scope, shards)
+    parts = plan_shards(snapshot, scope, PredictionSettings(shards=shards, smallest_shard=1))
     assert [role for ids, _ in parts for role in ids] == snapshot.roles["job_role_id"].tolist()
     assert 1 <= len(parts) <= shards
     if scope == "all":
@@ -713,6 +713,13 @@ def test_shards_are_all_roles_once_and_about_equal(roles, skills, shards, scope)
 
 
 # Comparing and auditing
+
+
+def test_a_small_batch_is_one_part(bench):
+    snapshot = load_dataset(bench.store, bench.export()).snapshot
+    pairs = len(snapshot.roles) * len(snapshot.skills)
+    assert [size for _, size in plan_shards(snapshot, "all", PredictionSettings(shards=8, smallest_shard=pairs + 1))] == [pairs]
+    assert len(plan_shards(snapshot, "all", PredictionSettings(shards=8, smallest_shard=pairs // 2))) == 2
 
 
 def scored_and_stored() -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
+from threadpoolctl import threadpool_limits
 
 from future_skills.domain import FEATURES, FutureSkillsError
 from future_skills.model.estimators import InvalidParametersError, build_estimator, find_estimator
@@ -53,7 +54,9 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
         pipeline = build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense)
     weights = rows["weight"].to_numpy()
     try:
-        pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
+        # at these sizes OpenMP threads of boosting wait for each other far longer than they work; a forest has its own
+        with threadpool_limits(1, user_api="openmp"):
+            pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error

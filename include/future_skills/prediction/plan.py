@@ -3,7 +3,7 @@
 import numpy as np
 from psycopg2.extensions import connection as Connection
 
-from future_skills.config import Settings
+from future_skills.config import PredictionSettings, Settings
 from future_skills.database import execute, fetch_row
 from future_skills.dataset.reading import load_dataset
 from future_skills.dataset.scope import pairs_of_roles
@@ -134,7 +134,7 @@ def _insert(
     """Insert the batch with its shards, unless another run just did; returns its id."""
     dataset, version, repeat = planned
     batch_id = f"{dataset.dataset_id}-{version.version}-{settings.future_skills_language}" + (f"-r{repeat}" if repeat else "")
-    shards = plan_shards(snapshot, dataset.pair_scope, settings.prediction.shards)
+    shards = plan_shards(snapshot, dataset.pair_scope, settings.prediction)
     inserted = execute(
         connection,
         "INSERT INTO future_skills_ops.prediction_batch (batch_id, dataset_id, version, pair_scope, horizon_years, language,"
@@ -159,13 +159,18 @@ def _insert(
     return batch_id
 
 
-def plan_shards(snapshot: Snapshot, scope: PairScope, shards: int) -> list[tuple[list[int], int]]:
-    """Job roles in order of their ids, cut into at most `shards` parts of about as many pairs: (job role ids, pairs) each."""
+def plan_shards(snapshot: Snapshot, scope: PairScope, settings: PredictionSettings) -> list[tuple[list[int], int]]:
+    """Job roles in order of their ids, cut into parts of about as many pairs: (job role ids, pairs) each.
+
+    At most `shards` parts, and fewer when they would be smaller than `smallest_shard` pairs: each costs some seconds to begin.
+    """
     ids = snapshot.roles["job_role_id"].to_numpy()
     if not len(ids):
         return []
     role_index, _ = pairs_of_roles(snapshot, scope, np.arange(len(ids)))
     pairs = np.bincount(role_index, minlength=len(ids))
+    total = int(pairs.sum())
+    shards = min(settings.shards, max(total // settings.smallest_shard, 1))
     middle = pairs.cumsum() - pairs / 2
-    part = np.minimum((middle / max(pairs.sum(), 1) * shards).astype(int), shards - 1)
+    part = np.minimum((middle / max(total, 1) * shards).astype(int), shards - 1)
     return [(ids[part == number].tolist(), int(pairs[part == number].sum())) for number in np.unique(part)]
