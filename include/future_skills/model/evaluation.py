@@ -4,7 +4,6 @@ import json
 from typing import Any, Literal
 
 from psycopg2.extensions import connection as Connection
-from threadpoolctl import threadpool_limits
 
 from future_skills.config import Settings
 from future_skills.database import fetch_value
@@ -13,6 +12,7 @@ from future_skills.dataset.role_split import holdout_role_ids
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
+from future_skills.model.fitting import bounded_threads
 from future_skills.model.measuring import measure
 from future_skills.model.metadata import write_metadata
 from future_skills.model.population import (
@@ -56,7 +56,7 @@ def evaluate_version(
     if reigning is not None and reigning.version == version:
         reigning = None  # nothing is compared with itself
     dataset = load_dataset(store, dataset_row)
-    with threadpool_limits(settings.threads):
+    with bounded_threads(settings.threads):
         metrics = _measure_all(dataset, row, reigning, holdout, store, keys, settings)
     write_metadata(store, row, dataset_row, metrics)
     with connection:

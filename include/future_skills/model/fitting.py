@@ -22,6 +22,14 @@ class NothingToLearnError(FutureSkillsError):
     """There is no row to fit a model to."""
 
 
+def bounded_threads(threads: int) -> threadpool_limits:
+    """A context in which linear algebra has `threads` threads and OpenMP one.
+
+    Boosting's OpenMP threads wait for each other far longer than they work at these sizes; a forest has threads of its own.
+    """
+    return threadpool_limits({"blas": threads, "openmp": 1})
+
+
 @dataclass(frozen=True)
 class Configuration:
     """What is fitted: estimator, preprocessing, hyperparameters, seed, threads."""
@@ -54,9 +62,7 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
         pipeline = build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense)
     weights = rows["weight"].to_numpy()
     try:
-        # at these sizes OpenMP threads of boosting wait for each other far longer than they work; a forest has its own
-        with threadpool_limits(1, user_api="openmp"):
-            pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
+        pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from psycopg2.extensions import connection as Connection
-from threadpoolctl import threadpool_limits
 
 from future_skills.config import Settings
 from future_skills.database import execute, fetch_row, fetch_value
@@ -22,7 +21,7 @@ from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import VersionRow, get_version
 from future_skills.model.cuts import choose_cuts, levels_of
 from future_skills.model.estimators import build_estimator, find_estimator
-from future_skills.model.fitting import Configuration, OutOfFold, fit_folds, fit_pipeline
+from future_skills.model.fitting import Configuration, OutOfFold, bounded_threads, fit_folds, fit_pipeline
 from future_skills.model.folds import FEWEST_ROLES
 from future_skills.model.metrics import summary
 from future_skills.model.scores import scores_of
@@ -84,7 +83,7 @@ def train_version(
     configuration = configuration_of(request, settings)
     build_estimator(request.estimator, request.parameters, random_state=configuration.random_state, threads=1)
     dataset = load_dataset(store, dataset_row)
-    with threadpool_limits(settings.threads):
+    with bounded_threads(settings.threads):
         fitted = fit_version(dataset, holdout, configuration, settings.training.folds)
     with connection:
         number = fetch_value(connection, "SELECT nextval('future_skills_ops.model_version_number')")

@@ -74,7 +74,7 @@ def score_shard(
         learned = get_dataset(connection, version.dataset_id)
     trained_on = scored if learned.dataset_id == batch.dataset_id else load_dataset(store, learned)
     committee = Committee(store, keys, version, trained_on, scored)
-    with connection, threadpool_limits(settings.threads):
+    with connection, threadpool_limits(1):  # shards run beside each other
         execute(connection, sql.SQL("DELETE FROM {} WHERE shard = %s").format(stage_table(batch_id)), (number,))
         tally = _score(connection, store, settings, (batch, shard, version), committee, scored)
         counts = {**tally.counts, "levels": tally.levels}
