@@ -21,7 +21,7 @@ help: ## List the commands
 	  || { echo "Python 3.11, 3.12 or 3.13 is needed; this is $$($(PYTHON) --version). Name another with PYTHON=..." >&2; exit 1; }
 	echo "Installing the pinned packages into .venv ..."
 	$(PYTHON) -m venv .venv
-	{ $(BIN)/python -m pip install --quiet uv==$(UV_VERSION) && $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.txt; } \
+	{ $(BIN)/python -m pip install --quiet uv==$(UV_VERSION) && $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.txt; } \
 	  || $(BIN)/python -m pip install --quiet -r requirements.txt
 	touch $@
 

@@ -98,9 +98,8 @@ def _evaluation_lines(evaluation: EvaluationRow, stages: dict[str, Any]) -> list
     for name, label in (("ap_high", "AP(HIGH)"), ("macro_f1", "macro-F1"), ("weighted_f1", "weighted F1")):
         value = metrics["overall"][name]
         interval = f" [{value['ci'][0]:.3f}, {value['ci'][1]:.3f}]" if value.get("ci") else ""
-        beside = ", ".join(
-            f"{other.replace('_', ' ')} {_number(found.get(name))}" for other, found in metrics["baselines"].items()
-        )
+        known = metrics["baselines"]
+        beside = ", ".join(f"{other.replace('_', ' ')} {_number(known[other].get(name))}" for other in RIVALS if other in known)
         lines.append(f"  {label:<12} {_number(value['value'])}{interval}   {beside}")
     lines.append(f"gate: {evaluation.verdict}. {stages.get('gate', {}).get('summary', '')}")
     return lines

@@ -309,12 +309,15 @@ def test_a_changed_decision_updates_its_row_though_the_score_stays(bench):
 
 
 def test_rows_of_another_horizon_are_never_touched(bench):
-    write_foreign(bench, 1, 1, horizon=3)
-    write_foreign(bench, 1, 2, horizon=3, explanation=json.dumps({"source": "future_skills", "batch": "x"}))
+    decision = "SELECT job_role_id, skill_id FROM future_skills_hrinvestmentrecommendation WHERE id = 1"
+    pair = fetch_rows(bench.connection, decision)[0]
+    write_foreign(bench, *pair.values(), horizon=3)
+    write_foreign(bench, 1, 60, horizon=3, explanation=json.dumps({"source": "future_skills", "batch": "x"}))
     before = stored(bench).query("horizon_years == 3")
-    add_role(bench)
+    change(bench, f"DELETE FROM {PREDICTIONS} WHERE (job_role_id, skill_id, horizon_years) = (1, 60, 5)")
+    decide_again(bench)
     bench.export()
-    bench.predict()
+    assert written(bench.predict()) == {"inserted": 1, "updated": 1}
     pd.testing.assert_frame_equal(stored(bench).query("horizon_years == 3"), before)
 
 
@@ -414,6 +417,20 @@ def test_rows_of_ours_whose_pair_left_the_scope_are_deleted_and_those_of_others_
     after = stored(evidence)
     assert len(after) == len(published_before) + 10
     pd.testing.assert_frame_equal(after.head(len(published_before)), published_before)
+
+
+def test_a_row_that_was_ours_when_it_was_scored_is_not_deleted_when_it_no_longer_is(evidence):
+    out_of_scope(evidence, 3, OURS)
+    ours = stored(evidence).tail(3)
+    write_foreign(evidence, int(ours["job_role_id"].iloc[0]), int(ours["skill_id"].iloc[0]), horizon=3, explanation=OURS)
+    evidence.export()
+    batch = evidence.audited()
+    assert written(batch) == {"deleted": 3}
+    one, other = ours["id"].tolist()[1:]
+    change(evidence, f"UPDATE {PREDICTIONS} SET explanation = NULL WHERE id = %s", (one,))
+    change(evidence, f"UPDATE {PREDICTIONS} SET explanation = explanation - 'batch' WHERE id = %s", (other,))
+    assert written(publish_batch(evidence.connection, evidence.settings, batch.batch_id)) == {"deleted": 1}
+    assert stored(evidence)["id"].tolist()[-3:-1] == [one, other]  # and the row of another horizon
 
 
 def test_deleting_more_than_a_twentieth_at_once_fails_the_audit(evidence):
@@ -594,7 +611,10 @@ def test_sweeping_drops_staging_that_nobody_waits_for(fresh):
     assert sweep_stages(fresh.connection) == []
     change(fresh, "UPDATE future_skills_ops.prediction_batch SET planned_at = now() - interval '25 hours'")
     assert sweep_stages(fresh.connection) == [stage_name(batch.batch_id)]
+    planned = plan_batch(fresh.connection, fresh.store, fresh.settings)
+    assert planned.state == "planned"
     assert sweep_stages(fresh.connection) == []
+    assert fetch_value(fresh.connection, "SELECT to_regclass(%s)", (f"future_skills_ops.{stage_name(batch.batch_id)}",))
     assert fresh.predict().state == "published"
 
 
@@ -659,6 +679,7 @@ def test_a_batch_overtaken_while_it_was_scored_stays_unpublished(bench, repeat):
     bench.predict()
     with pytest.raises(OvertakenError, match="which is published"):
         publish_batch(bench.connection, bench.settings, slow.batch_id)
+    assert bench.predict(dataset_id=first.dataset_id, repeat=True).state == "published"  # a person asks for it now
 
 
 def test_another_horizon_is_refused(bench):
@@ -677,6 +698,12 @@ def test_publish_off_withholds_and_on_publishes_later_whatever_the_shards(fresh)
     assert off.predict() == withheld
     batch = under(fresh, prediction=PredictionSettings(shards=5, smallest_shard=1, sample_rows=10, monitoring_rows=5)).predict()
     assert (batch.batch_id, batch.state, batch.counts["inserted"]) == (withheld.batch_id, "published", PAIRS)
+
+
+def test_a_withheld_batch_without_differences_is_published_later_too(bench):
+    bench.export()
+    assert under(bench, publish="off").predict().state == "withheld"
+    assert bench.predict().state == "published"
 
 
 def test_the_first_publication_into_an_existing_database_waits_for_a_yes(fresh):

@@ -54,7 +54,7 @@ def plan_batch(
             _require_newest(connection, dataset)
         found = _find(connection, dataset, scored_by, settings)
         if found and not _wanted_again(connection, found, repeat=repeat):
-            return _resume(connection, settings, found.batch_id)
+            return _resume(connection, settings, found.batch_id, asked=repeat)
     snapshot = load_dataset(store, dataset).snapshot
     number = max(found.repeat + 1 if found else 0, int(repeat))
     with connection:
@@ -71,8 +71,11 @@ def _wanted_again(connection: Connection, found: BatchRow, *, repeat: bool) -> b
     return found.state == "published" and shown is not None and shown.batch_id != found.batch_id
 
 
-def _resume(connection: Connection, settings: Settings, batch_id: str) -> BatchRow:
-    """Plan again what is lost of a batch that is still to be published: everything when it was withheld and no longer is."""
+def _resume(connection: Connection, settings: Settings, batch_id: str, *, asked: bool) -> BatchRow:
+    """Plan again what is lost of a batch that is still to be published: everything when it was withheld and no longer is.
+
+    When a person has `asked` for it once more, it goes over what was published until now.
+    """
     execute(connection, "SELECT 1 FROM future_skills_ops.prediction_batch WHERE batch_id = %s FOR UPDATE", (batch_id,))
     batch, shards = get_batch(connection, batch_id), list_shards(connection, batch_id)
     if batch.state == "published" or (batch.state == "withheld" and settings.publish == "off"):
@@ -81,6 +84,10 @@ def _resume(connection: Connection, settings: Settings, batch_id: str) -> BatchR
     if batch.state == "withheld":
         lost = [shard.number for shard in shards]
     create_stage(connection, batch_id)
+    if asked:
+        execute(
+            connection, "UPDATE future_skills_ops.prediction_batch SET planned_at = now() WHERE batch_id = %s", (batch_id,)
+        )
     if lost:
         execute(
             connection,
