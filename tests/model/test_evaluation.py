@@ -13,11 +13,12 @@ from future_skills.dataset.role_split import holdout_role_ids
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import get_version
 from future_skills.model import population as populations
+from future_skills.model.cuts import choose_cuts, levels_of
 from future_skills.model.evaluation import evaluate_version
-from future_skills.model.fitting import Configuration
-from future_skills.model.folds import role_folds
+from future_skills.model.fitting import Configuration, fit_folds
 from future_skills.model.metrics import ap_high
 from future_skills.model.population import choose_population, cross_validated_opinions, holdout_opinion
+from future_skills.model.scores import scores_of
 from future_skills.registry.page import render_registry
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
@@ -72,16 +73,18 @@ def test_decisions_on_very_few_roles_are_measured_whatever_folds_they_fall_into(
         assert set(opinion.levels) <= {"LOW", "MEDIUM", "HIGH"}
 
 
-def test_labels_of_a_fold_reach_neither_its_probabilities_nor_its_cuts(dataset):
+def test_a_fold_is_judged_by_a_pipeline_and_cuts_of_the_other_folds(dataset):
     configuration = Configuration("logistic_regression", "target", {}, random_state=1, threads=1)
-    rows = dataset.training
-    inside = role_folds(rows["job_role_id"].to_numpy(), 3, 1) == 0
-    flipped = rows.assign(future_need_level=rows["future_need_level"].where(~inside, "HIGH"))
-    before = cross_validated_opinions(dataset, configuration, 3)[0]
-    after = cross_validated_opinions(replace(dataset, training=flipped), configuration, 3)[0]
-    own = inside[(rows["population"] == "decided").to_numpy()]
-    np.testing.assert_array_equal(before.probabilities[own], after.probabilities[own])
-    assert before.levels[own].tolist() == after.levels[own].tolist()
+    decided = (dataset.training["population"] == "decided").to_numpy()
+    levels = dataset.training["future_need_level"].to_numpy()
+    for repetition, opinion in enumerate(cross_validated_opinions(dataset, configuration, 3)):
+        known = fit_folds(dataset.training, configuration, 3, 1 + repetition)
+        scores = scores_of(known.probabilities)
+        np.testing.assert_array_equal(opinion.probabilities, known.probabilities[decided])
+        for fold in range(3):
+            inside, others = decided & (known.folds == fold), decided & (known.folds != fold)
+            expected = levels_of(scores[inside], choose_cuts(scores[others], levels[others]))
+            assert opinion.levels[known.folds[decided] == fold].tolist() == expected.tolist()
 
 
 def test_on_the_holdout_the_evaluated_artefact_answers_and_the_champion_on_the_same_rows(bench):

@@ -95,7 +95,7 @@ def _opinion(pipeline: Any, version: VersionRow, population: Population) -> Opin
 def cross_validated_opinions(dataset: Dataset, configuration: Configuration, folds: int) -> list[Opinion]:
     """What the configuration says about each decided row when fitted without its role, once per repetition.
 
-    The cuts of a fold are chosen on the other folds, so that no row helps to choose the cuts it is judged by.
+    The cuts of a fold are chosen on the rows of the other folds, so that no row is among those its cuts were chosen on.
     """
     rows = dataset.training
     decided = (rows["population"] == "decided").to_numpy()

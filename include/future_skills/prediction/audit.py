@@ -12,7 +12,7 @@ from future_skills.dataset.files import from_csv
 from future_skills.domain import LEVELS, FutureSkillsError
 from future_skills.ledger.batches import BatchRow, ShardRow, get_batch, list_shards, newest_published
 from future_skills.ledger.chains import record_stage
-from future_skills.prediction.staging import RUN_AGAIN, create_stage, lost_shards, staged_counts, staged_sql
+from future_skills.prediction.staging import RUN_AGAIN, create_stage, lost_shards, staged_sql
 from future_skills.store.artifacts import Store
 
 SMALLEST_SHARE_COMPARED = 100
@@ -40,7 +40,7 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
         create_stage(connection, batch_id)
         findings = [
             *_unscored(shards),
-            *_staging(connection, batch, shards, counts),
+            *_staging(connection, batch, counts),
             *_deletions(connection, settings, batch, counts),
             *_shares(connection, settings, batch, levels),
         ]
@@ -71,12 +71,11 @@ def _unscored(shards: list[ShardRow]) -> list[str]:
     return [f"shards {', '.join(missing)} were not scored"] if missing else []
 
 
-def _staging(connection: Connection, batch: BatchRow, shards: list[ShardRow], counts: dict[str, int]) -> list[str]:
+def _staging(connection: Connection, batch: BatchRow, counts: dict[str, int]) -> list[str]:
     """The staging table holds what the shards say, and only values the HR application can show."""
     findings = []
-    if lost := lost_shards(shards, staged_counts(connection, batch.batch_id)):
-        numbers = ", ".join(str(number) for number in lost)
-        findings.append(f"what was staged of shards {numbers} is lost (a restart of the database?): {RUN_AGAIN}")
+    if lost := lost_shards(connection, batch):
+        findings.append(f"shards {', '.join(map(str, lost))} are lost or outdated: {RUN_AGAIN}")
     elif bad := fetch_value(connection, staged_sql("audit", batch.batch_id)):
         findings.append(f"{bad} rows have a score outside 0-100, an unknown level or no text")
     scored = sum(counts[name] for name in ("inserted", "updated", "unchanged"))

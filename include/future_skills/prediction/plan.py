@@ -13,7 +13,7 @@ from future_skills.ledger.batches import BatchRow, get_batch, list_shards, newer
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow, get_dataset, newest_dataset
 from future_skills.ledger.versions import VersionRow, champion, get_version
-from future_skills.prediction.staging import create_stage, lost_shards, staged_counts
+from future_skills.prediction.staging import create_stage, lost_shards
 from future_skills.store.artifacts import Store
 
 
@@ -77,17 +77,15 @@ def _resume(connection: Connection, settings: Settings, batch_id: str, *, asked:
     When a person has `asked` for it once more, it goes over what was published until now.
     """
     execute(connection, "SELECT 1 FROM future_skills_ops.prediction_batch WHERE batch_id = %s FOR UPDATE", (batch_id,))
-    batch, shards = get_batch(connection, batch_id), list_shards(connection, batch_id)
+    batch = get_batch(connection, batch_id)
     if batch.state == "published" or (batch.state == "withheld" and settings.publish == "off"):
         return batch
-    lost = lost_shards(shards, staged_counts(connection, batch_id))
-    if batch.state == "withheld":
-        lost = [shard.number for shard in shards]
+    withheld = batch.state == "withheld"
+    lost = [shard.number for shard in list_shards(connection, batch_id)] if withheld else lost_shards(connection, batch)
     create_stage(connection, batch_id)
     if asked:
-        execute(
-            connection, "UPDATE future_skills_ops.prediction_batch SET planned_at = now() WHERE batch_id = %s", (batch_id,)
-        )
+        now = "UPDATE future_skills_ops.prediction_batch SET planned_at = now() WHERE batch_id = %s"
+        execute(connection, now, (batch_id,))
     if lost:
         execute(
             connection,

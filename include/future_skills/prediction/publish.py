@@ -1,7 +1,6 @@
 """Publishes a batch: one transaction, after which readers see the new predictions instead of the old ones."""
 
 import json
-from collections import Counter
 from datetime import UTC, datetime
 
 from psycopg2.extensions import connection as Connection
@@ -16,8 +15,7 @@ from future_skills.prediction.staging import (
     RUN_AGAIN,
     create_stage,
     drop_stage,
-    expected_rows,
-    staged_counts,
+    lost_shards,
     staged_sql,
 )
 
@@ -85,15 +83,13 @@ def _require_turn(connection: Connection, settings: Settings, batch: BatchRow) -
 
 
 def _require_staging(connection: Connection, batch: BatchRow) -> None:
-    """What was audited is still staged: a crash of the server, or sweeping, may have emptied or dropped the table since."""
+    """What was audited is staged still, and compared with what is stored now.
+
+    A crash of the server or sweeping may have emptied the table since, or another batch been published.
+    """
     create_stage(connection, batch.batch_id)
-    staged = Counter[str]()
-    for counts in staged_counts(connection, batch.batch_id).values():
-        staged.update(counts)
-    if staged != expected_rows(batch.counts):
-        raise NotAuditedError(
-            f"What was audited of batch {batch.batch_id} is not staged any more (a restart of the database?): {RUN_AGAIN}."
-        )
+    if lost := lost_shards(connection, batch):
+        raise NotAuditedError(f"Shards {', '.join(map(str, lost))} of batch {batch.batch_id} are lost or outdated: {RUN_AGAIN}.")
 
 
 def _withhold(connection: Connection, batch: BatchRow) -> BatchRow:

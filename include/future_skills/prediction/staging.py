@@ -1,7 +1,7 @@
 """The staging table of a batch: differences wait there, outside the HR tables, until they are published."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from psycopg2 import sql
@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from future_skills.config import read_sql
 from future_skills.database import execute, fetch_rows, fetch_value
 from future_skills.domain import LEDGER_SCHEMA
-from future_skills.ledger.batches import ShardRow
+from future_skills.ledger.batches import BatchRow, ShardRow, list_shards, newest_published
 
 PREFIX = "prediction_stage_"
 RUN_AGAIN = "run future_skills_prediction again, which scores them anew"
@@ -48,18 +48,22 @@ def staged_counts(connection: Connection, batch_id: str) -> dict[int, dict[str, 
     return counts
 
 
-def expected_rows(counts: Mapping[str, Any]) -> dict[str, int]:
-    """What has to be staged of each operation, by the counts of a shard or of a whole batch."""
+def _expected(counts: Mapping[str, Any]) -> dict[str, int]:
     return {operation: counts[name] for operation, name in STAGED.items() if counts.get(name)}
 
 
-def lost_shards(shards: Sequence[ShardRow], staged: Mapping[int, Mapping[str, int]]) -> list[int]:
-    """Shards that were scored, but whose rows are not all staged any more."""
-    return [
-        shard.number
-        for shard in shards
-        if shard.scored_at is not None and staged.get(shard.number, {}) != expected_rows(shard.counts)
-    ]
+def lost_shards(connection: Connection, batch: BatchRow) -> list[int]:
+    """Shards to be scored again: their rows are not all staged any more, or what they were compared with was replaced since."""
+    shards = list_shards(connection, batch.batch_id)
+    staged, shown = staged_counts(connection, batch.batch_id), newest_published(connection, batch.horizon_years)
+
+    def lost(shard: ShardRow) -> bool:
+        if shard.scored_at is None:
+            return False
+        outdated = shown is not None and shown.published_at is not None and shard.scored_at < shown.published_at
+        return outdated or staged.get(shard.number, {}) != _expected(shard.counts)
+
+    return [shard.number for shard in shards if lost(shard)]
 
 
 def drop_stage(connection: Connection, batch_id: str) -> None:
