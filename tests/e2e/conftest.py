@@ -2,10 +2,13 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,6 +81,8 @@ class Installation:
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory) -> Installation:
-    """An empty state folder."""
-    return Installation(tmp_path_factory.mktemp("var"))
+def installation() -> Iterator[Installation]:
+    """An empty state folder, not below pytest's own: the embedded server runs as another user when we are root."""
+    folder = Path(tempfile.mkdtemp(prefix="future-skills-e2e-"))
+    yield Installation(folder)
+    shutil.rmtree(folder, ignore_errors=True)

@@ -319,6 +319,7 @@ def test_rows_of_another_horizon_are_never_touched(bench):
     bench.export()
     assert written(bench.predict()) == {"inserted": 1, "updated": 1}
     pd.testing.assert_frame_equal(stored(bench).query("horizon_years == 3").reset_index(drop=True), before)
+    assert changes(bench) == []
 
 
 def test_foreign_rows_are_taken_over_and_their_values_kept(fresh):
@@ -595,7 +596,8 @@ def test_lost_staging_is_noticed_and_planning_again_mends_it(fresh, lose, when):
 def test_planning_again_while_nothing_is_lost_scores_nothing_again(fresh):
     batch = fresh.audited()
     scored = list_shards(fresh.connection, batch.batch_id)
-    assert plan_batch(fresh.connection, fresh.store, fresh.settings) == batch
+    again = plan_batch(fresh.connection, fresh.store, fresh.settings)
+    assert (again.batch_id, again.state, again.counts) == (batch.batch_id, "audited", batch.counts)
     assert list_shards(fresh.connection, batch.batch_id) == scored
 
 
@@ -680,6 +682,15 @@ def test_a_batch_overtaken_while_it_was_scored_stays_unpublished(bench, repeat):
     with pytest.raises(OvertakenError, match="which is published"):
         publish_batch(bench.connection, bench.settings, slow.batch_id)
     assert bench.predict(dataset_id=first.dataset_id, repeat=True).state == "published"  # a person asks for it now
+
+
+def test_what_a_person_asked_for_again_goes_over_what_was_published_until_then(bench):
+    older = bench.predict()
+    asked = {"dataset_id": older.dataset_id, "repeat": True}
+    planned = plan_batch(bench.connection, bench.store, bench.settings, **asked)
+    bench.export()
+    bench.predict()
+    assert bench.predict(**asked).batch_id == planned.batch_id
 
 
 def test_what_was_compared_with_predictions_replaced_since_is_compared_again(bench):

@@ -54,7 +54,7 @@ def plan_batch(
             _require_newest(connection, dataset)
         found = _find(connection, dataset, scored_by, settings)
         if found and not _wanted_again(connection, found, repeat=repeat):
-            return _resume(connection, settings, found.batch_id, asked=repeat)
+            return _resume(connection, settings, found.batch_id)
     snapshot = load_dataset(store, dataset).snapshot
     number = max(found.repeat + 1 if found else 0, int(repeat))
     with connection:
@@ -71,11 +71,8 @@ def _wanted_again(connection: Connection, found: BatchRow, *, repeat: bool) -> b
     return found.state == "published" and shown is not None and shown.batch_id != found.batch_id
 
 
-def _resume(connection: Connection, settings: Settings, batch_id: str, *, asked: bool) -> BatchRow:
-    """Plan again what is lost of a batch that is still to be published: everything when it was withheld and no longer is.
-
-    When a person has `asked` for it once more, it goes over what was published until now.
-    """
+def _resume(connection: Connection, settings: Settings, batch_id: str) -> BatchRow:
+    """Plan again what is lost of a batch that is still to be published: everything when it was withheld and no longer is."""
     execute(connection, "SELECT 1 FROM future_skills_ops.prediction_batch WHERE batch_id = %s FOR UPDATE", (batch_id,))
     batch = get_batch(connection, batch_id)
     if batch.state == "published" or (batch.state == "withheld" and settings.publish == "off"):
@@ -83,9 +80,7 @@ def _resume(connection: Connection, settings: Settings, batch_id: str, *, asked:
     withheld = batch.state == "withheld"
     lost = [shard.number for shard in list_shards(connection, batch_id)] if withheld else lost_shards(connection, batch)
     create_stage(connection, batch_id)
-    if asked:
-        now = "UPDATE future_skills_ops.prediction_batch SET planned_at = now() WHERE batch_id = %s"
-        execute(connection, now, (batch_id,))
+    execute(connection, "UPDATE future_skills_ops.prediction_batch SET planned_at = now() WHERE batch_id = %s", (batch_id,))
     if lost:
         execute(
             connection,
@@ -94,8 +89,7 @@ def _resume(connection: Connection, settings: Settings, batch_id: str, *, asked:
         )
         execute(
             connection,
-            "UPDATE future_skills_ops.prediction_batch SET state = 'planned', planned_at = now(), counts = '{}', levels = '{}'"
-            " WHERE batch_id = %s",
+            "UPDATE future_skills_ops.prediction_batch SET state = 'planned', counts = '{}', levels = '{}' WHERE batch_id = %s",
             (batch_id,),
         )
     return get_batch(connection, batch_id)
