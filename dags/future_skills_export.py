@@ -29,7 +29,7 @@ def future_skills_export():
     def validate(dataset_id: str, *, dag_run) -> dict:
         from future_skills.dataset.validation import validate_dataset
 
-        facts = {"origin": "manual", "requested_by": requested_by(dag_run), "dag_run_id": dag_run.run_id}
+        facts = {"origin": "manual", "requested_by": requested_by(dag_run), "dag_run_id": dag_run.run_id, "to_look_at": True}
         with resources() as work:
             row = validate_dataset(work.connection, work.store, work.settings, dataset_id, **facts)
         return {

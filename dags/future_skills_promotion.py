@@ -18,13 +18,16 @@ from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
 
 WAITS = settings().approval_expiry
+OPEN_AT_ONCE = 16  # a question nobody has answered yet must not keep the next one from being asked
 FROM_OPENED = "{{ ti.xcom_pull(task_ids='open_request', key='%s') }}"
 
 
 @dag(
     schedule=[CANDIDATE],
     params={"request_id": Param(None, type=["null", "string"], title="Ask again for this open request (default: the newest)")},
-    **dag_arguments("future_skills_promotion", __doc__, "approval", run_hours=24 + int(WAITS / timedelta(hours=1))),
+    **dag_arguments(
+        "future_skills_promotion", __doc__, "approval", run_hours=24 + int(WAITS / timedelta(hours=1)), active_runs=OPEN_AT_ONCE
+    ),
 )
 def future_skills_promotion():
     @task.branch
@@ -39,14 +42,17 @@ def future_skills_promotion():
         with resources() as work:
             request = current_request(work.connection, wanted)
             if request is None:
+                ti.xcom_push(key="request_id", value="")
                 raise AirflowSkipException("No request is open: there is nothing to approve.")
             ti.xcom_push(key="version", value=request.version)
             ti.xcom_push(key="body", value=render_request(work.connection, request))
             if work.settings.approval == "required":
                 link = task_link(work.settings.base_url, dag_run.dag_id, dag_run.run_id, "request_approval", "required_actions")
                 send(work, approval_request(work.settings, request, link))
+        asked = work.settings.approval == "required"
+        ti.xcom_push(key="asked", value=asked)
         ti.xcom_push(key="request_id", value=request.request_id)
-        return "request_approval" if work.settings.approval == "required" else "auto"
+        return "request_approval" if asked else "auto"
 
     @task
     def auto() -> None:
@@ -72,10 +78,14 @@ def future_skills_promotion():
         from orchestration.mails import send
 
         request_id = ti.xcom_pull(task_ids="open_request", key="request_id")
+        if request_id is None:
+            raise AirflowFailException("open_request failed: nobody was asked, and nothing is recorded.")
         if not request_id:
             raise AirflowSkipException("No request was opened: there is no decision to record.")
         with resources() as work:
-            answer = given_answer(ti.xcom_pull(task_ids="request_approval"), work.settings.approval)
+            answer = given_answer(
+                ti.xcom_pull(task_ids="request_approval"), asked=ti.xcom_pull(task_ids="open_request", key="asked")
+            )
             if answer is None:
                 raise AirflowFailException("request_approval has no answer: a state set by hand is no approval.")
             request = record_answer(work.connection, request_id, **answer, dag_run_id=dag_run.run_id)

@@ -104,7 +104,7 @@ class MailSettings(BaseModel):
 class Settings(BaseSettings):
     """All settings of the product. Construct it anew to read the environment again."""
 
-    model_config = SettingsConfigDict(env_nested_delimiter="__", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True)
 
     hr_dsn: SecretStr | None = Field(None, description="An existing HR database; empty: the embedded one.")
     store_uri: str = Field("var/store", description="Artefact store: a folder, file://... or s3://...")

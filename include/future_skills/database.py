@@ -31,8 +31,10 @@ def connect(dsn: str) -> Connection:
         return psycopg2.connect(
             dsn, application_name="future_skills", connect_timeout=10, options="-c timezone=UTC -c search_path=public"
         )
+    except psycopg2.ProgrammingError:
+        raise HRDatabaseDownError("HR_DSN cannot be read: it is like postgresql://user:password@host:5432/database.") from None
     except psycopg2.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = " ".join(str(error).split()).removesuffix(".")
         raise HRDatabaseDownError(f"The HR database cannot be reached: {reason}. Is it running, and is HR_DSN right?") from None
 
 

@@ -3,13 +3,13 @@
 from typing import Any
 
 
-def given_answer(response: dict[str, Any] | None, approval: str) -> dict[str, Any] | None:
+def given_answer(response: dict[str, Any] | None, *, asked: bool) -> dict[str, Any] | None:
     """The answer as {decision, actor, reason}, or None when there is none.
 
     `response` is what the HITL operator left in XCom: absent when a state was set by hand, without a user when the time was
-    over. With `approval` auto nobody was asked.
+    over. Only where nobody was `asked` does APPROVAL=auto answer: changing the setting later answers nothing.
     """
-    if approval == "auto":
+    if not asked:
         return {"decision": "approved", "actor": "APPROVAL=auto", "reason": "nobody is asked in this installation"}
     if not response or not response.get("responded_at"):
         return None

@@ -14,8 +14,8 @@ TAG = "future-skills"
 START = pendulum.datetime(2026, 1, 5, tz="UTC")
 
 
-def dag_arguments(dag_id: str, doc: str | None, *tags: str, run_hours: int = 6) -> dict[str, Any]:
-    """Arguments of the DAG `dag_id`: rights, tags, documentation, retries, timeouts, failure mails, one run at a time."""
+def dag_arguments(dag_id: str, doc: str | None, *tags: str, run_hours: int = 6, active_runs: int = 1) -> dict[str, Any]:
+    """Arguments of the DAG `dag_id`: rights, tags, documentation, retries, timeouts, failure mails, one active run by default."""
     return {
         "dag_id": dag_id,
         "doc_md": doc,
@@ -23,7 +23,7 @@ def dag_arguments(dag_id: str, doc: str | None, *tags: str, run_hours: int = 6) 
         "tags": [TAG, *tags],
         "start_date": START,
         "catchup": False,
-        "max_active_runs": 1,
+        "max_active_runs": active_runs,
         "dagrun_timeout": timedelta(hours=run_hours),
         "access_control": access_control(dag_id),
         "on_failure_callback": report_failure,

@@ -15,8 +15,8 @@ def requested_by(dag_run: Any, params: Any = None) -> str | None:
 
 
 def as_of(dag_run: Any, params: Any) -> date:
-    """The date a dataset speaks of: the parameter, or the day of the run (UTC)."""
-    return date.fromisoformat(params["as_of"]) if params.get("as_of") else dag_run.run_after.date()
+    """The date a dataset speaks of: the parameter, or the day the run began (UTC), however late it is for its schedule."""
+    return date.fromisoformat(params["as_of"]) if params.get("as_of") else (dag_run.start_date or dag_run.run_after).date()
 
 
 def retraining_order(dag_run: Any, params: Any) -> "RetrainingOrder":

@@ -10,7 +10,7 @@ from psycopg2.extensions import parse_dsn
 
 from future_skills.config import Settings
 from orchestration.seeding import DEMO_USERS
-from runtime.options import ROOT
+from runtime.options import ROOT, OptionsError
 from runtime.state import USERS, Secrets, State
 
 LOOPBACK = "127.0.0.1"
@@ -27,12 +27,18 @@ def sqlalchemy_url(dsn: str) -> str:
     return f"postgresql+psycopg2://{fields['user']}:@/{fields['dbname']}?host={quote(fields['host'], safe='/')}"
 
 
+def _port(text: str) -> int:
+    if not text.isdigit():
+        raise OptionsError(f"HR_DSN names several servers (port {text}): name the primary alone.")
+    return int(text)
+
+
 def hr_connection_json(dsn: str) -> str:
     """The Airflow connection `hr_database` for a DSN, as its environment variable holds it."""
     fields = dict(parse_dsn(dsn))
     known = {
         "host": fields.pop("host", None),
-        "port": int(fields.pop("port", "5432")),
+        "port": _port(fields.pop("port", "5432")),
         "schema": fields.pop("dbname", None),
         "login": fields.pop("user", None),
         "password": fields.pop("password", None),

@@ -11,7 +11,7 @@ from future_skills.database import connect
 from future_skills.domain import FutureSkillsError
 from future_skills.hr.rights import check_database, grants_sql
 from future_skills.ledger.migrate import migrate_ledger
-from runtime.options import OptionsError
+from runtime.options import SETTINGS_ERRORS, OptionsError, database_name, in_words
 
 DEFAULT_ROLE = "future_skills"
 
@@ -24,6 +24,8 @@ def _dsn(settings: Settings) -> str:
 
 def print_grants(settings: Settings) -> int:
     """Print the script for the role of HR_DSN (default: future_skills)."""
+    if settings.hr_dsn:
+        database_name(settings.hr_dsn.get_secret_value())
     role = parse_dsn(settings.hr_dsn.get_secret_value()).get("user") if settings.hr_dsn else None
     print(grants_sql(role or DEFAULT_ROLE))
     return 0
@@ -57,8 +59,8 @@ def main() -> int:
     parser.add_argument("command", choices=COMMANDS)
     try:
         return COMMANDS[parser.parse_args().command](Settings())
-    except FutureSkillsError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
+        print(f"Error: {in_words(error)}", file=sys.stderr)
         return 1
 
 

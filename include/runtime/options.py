@@ -4,8 +4,8 @@ from pathlib import Path
 
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
@@ -15,6 +15,11 @@ from future_skills.hr.interchange import read_company
 
 ROOT = Path(__file__).parents[2]
 DEMO = "demo"
+EXISTING = "existing-"
+
+
+SETTINGS_ERRORS = (ValidationError, SettingsError)
+"""What reading a wrong setting raises."""
 
 
 class OptionsError(FutureSkillsError):
@@ -24,7 +29,7 @@ class OptionsError(FutureSkillsError):
 class RunOptions(BaseSettings):
     """Options of the local runtime, from the environment (`make run DATA=... PORT=...`)."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     data: str | None = Field(None, description="demo, or a folder in the interchange format.")
     port: int = Field(8080, ge=1024, le=65_535, description="Port of the Airflow UI, on loopback.")
@@ -39,7 +44,7 @@ class RunOptions(BaseSettings):
         if settings.hr_dsn is not None:
             if self.data is not None:
                 raise OptionsError("DATA is loaded into the embedded database only: leave out DATA, or leave out HR_DSN.")
-            return f"existing-{database_name(settings.hr_dsn.get_secret_value())}"
+            return f"{EXISTING}{database_name(settings.hr_dsn.get_secret_value())}"
         if self.data in {None, DEMO}:
             return DEMO
         folder = Path(str(self.data)).expanduser()
@@ -47,7 +52,13 @@ class RunOptions(BaseSettings):
             raise InterchangeError(
                 f"DATA={self.data} is no folder; it is `demo` or a folder in the format of docs/data-format.md."
             )
-        return folder.resolve().parent.name
+        name = folder.resolve().parent.name
+        if name in {"", DEMO} or name.startswith(EXISTING):
+            raise InterchangeError(
+                f"DATA={self.data}: the parent folder names the company, and {name!r} cannot be its name. "
+                "Put the files into <company>/<release>/."
+            )
+        return name
 
     def read_company(self) -> Company:
         """The data to load into the embedded database. Raises InterchangeError."""
@@ -61,3 +72,10 @@ def database_name(dsn: str) -> str:
     except ProgrammingError:
         raise OptionsError("HR_DSN cannot be read: it is like postgresql://user:password@host:5432/database.") from None
     return str(fields.get("dbname") or fields.get("user") or "postgres")
+
+
+def in_words(error: Exception) -> str:
+    """An error for people; of a wrong setting its name and what it should be, never its value."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(f"{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors(include_input=False))

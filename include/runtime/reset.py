@@ -5,7 +5,7 @@ import sys
 
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
-from runtime.options import RunOptions
+from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
 from runtime.postgres import start_server
 from runtime.processes import stop_left_over
 from runtime.state import State
@@ -13,8 +13,8 @@ from runtime.state import State
 
 def main() -> int:
     """Remove the state folder, unless a run works with it."""
-    options = RunOptions()
     try:
+        options = RunOptions()
         state = State(options.state_dir.absolute() / options.company_name(Settings()))
         if not state.root.exists():
             print(f"{state.root} does not exist: nothing to remove.")
@@ -23,8 +23,8 @@ def main() -> int:
             stop_left_over(state)
             stop_left_over_server(state)
             shutil.rmtree(state.root)
-    except FutureSkillsError as error:
-        print(f"Error: {error}", file=sys.stderr)
+    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
+        print(f"Error: {in_words(error)}", file=sys.stderr)
         return 1
     print(f"{state.root} is removed.")
     return 0

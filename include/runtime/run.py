@@ -24,7 +24,7 @@ from runtime.airflow_api import AirflowApi
 from runtime.environment import LOOPBACK, airflow_environment, product_environment
 from runtime.failures import describe_failure
 from runtime.mail_sink import mail_sink
-from runtime.options import RunOptions
+from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
 from runtime.postgres import embedded_server
 from runtime.processes import Processes, airflow_processes, require_free_port, run_module, stop_left_over
 from runtime.state import USERS, Secrets, State
@@ -55,8 +55,8 @@ def main() -> int:
         outcome = _run(once=once)
     except Interrupted:
         say("stopped before the chain had ended")
-    except FutureSkillsError as error:
-        print(f"\nError: {error}", file=sys.stderr, flush=True)
+    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
+        print(f"\nError: {in_words(error)}", file=sys.stderr, flush=True)
     except Exception:
         traceback.print_exc()
     print(f"outcome: {outcome.value}", flush=True)
@@ -160,7 +160,10 @@ def _chain(running: _Running, options: RunOptions, settings: Settings) -> Outcom
     for run in progress.failed:
         for line in describe_failure(running.state, settings.base_url, progress, run):
             print(line)
-    return Outcome.FAILED if progress.failed else summary.outcome
+    if progress.failed:
+        return Outcome.FAILED
+    nobody_is_asked = summary.outcome is Outcome.WAITING and not waiting
+    return Outcome.NONE_PASSED if nobody_is_asked else summary.outcome
 
 
 def _serve(processes: Processes, settings: Settings, secrets: Secrets) -> None:

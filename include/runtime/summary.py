@@ -149,8 +149,9 @@ def waiting_deployment(connection: Connection, settings: Settings) -> list[str]:
     with connection:
         row = fetch_row(
             connection,
-            "SELECT version FROM future_skills_ops.approval WHERE event = 'approved' AND version NOT IN"
-            " (SELECT version FROM future_skills_ops.deployment) ORDER BY event_id DESC LIMIT 1",
+            "SELECT version FROM (SELECT version, at FROM future_skills_ops.approval WHERE event = 'approved'"
+            " ORDER BY event_id DESC LIMIT 1) AS newest WHERE NOT EXISTS"
+            " (SELECT FROM future_skills_ops.deployment WHERE deployment.at > newest.at)",
         )
     link = f"{settings.base_url}/dags/future_skills_deployment"
     return [f"{row['version']} is approved and waits for DevOps to deploy it: {link}"] if row else []

@@ -4,6 +4,7 @@ import pytest
 
 from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion
+from orchestration.answers import given_answer
 
 PREDICTED = "SELECT count(*) FROM future_skills_futureskillprediction"
 
@@ -72,6 +73,26 @@ def test_a_person_answers(run_dag, installation, monkeypatch, answer, option, st
     assert (settled["event"], settled["actor"], settled["reason"]) == (state, "drh.one", "seen in the committee")
     installation.rollback()
     assert run_dag("deployment").state == ("success" if state == "approved" else "failed")
+
+
+def test_only_where_nobody_was_asked_does_the_setting_answer():
+    rejected = {"chosen_options": ["Reject"], "responded_at": "2026-11-25", "responded_by_user": {"name": "drh.one"}}
+    assert given_answer(rejected, asked=True)["decision"] == "rejected"
+    assert given_answer(None, asked=True) is None
+    assert given_answer(None, asked=False) == {
+        "decision": "approved",
+        "actor": "APPROVAL=auto",
+        "reason": "nobody is asked in this installation",
+    }
+
+
+def test_a_question_that_was_never_asked_fails_the_run(run_dag, installation, monkeypatch):
+    run_dag("retraining")
+    execute(installation, "UPDATE future_skills_ops.evaluation SET checks = '[{}]'")
+    installation.commit()
+    unasked = run_dag("promotion")
+    assert unasked.state == "failed"
+    assert unasked.tasks["record_decision"] == "failed"
 
 
 def test_a_state_set_by_hand_is_no_approval(run_dag, installation, monkeypatch):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from future_skills.config import DatasetSettings
 from future_skills.database import execute, fetch_rows, fetch_value
-from future_skills.dataset.export import export_dataset
+from future_skills.dataset.export import FutureDatasetError, export_dataset
 from future_skills.dataset.features import FeatureTables
 from future_skills.dataset.files import from_csv, to_csv
 from future_skills.dataset.keywords import has_word
@@ -22,6 +22,7 @@ from future_skills.dataset.validation import DatasetRejectedError, validate_data
 from future_skills.domain import FEATURES, SIGNATURE
 from future_skills.hr.interchange import read_company
 from future_skills.hr.loader import load_company
+from future_skills.ledger.datasets import newest_dataset
 from support.company import load_demo
 from support.snapshots import MONDAY, exported
 
@@ -112,6 +113,20 @@ def test_a_halved_source_fails_and_registers_nothing(company, store, settings):
     with pytest.raises(DatasetRejectedError, match="employees fell from 120 to 50"):
         exported(company, store, settings)
     assert fetch_value(company, "SELECT count(*) FROM future_skills_ops.dataset") == 1
+
+
+def test_a_dataset_never_speaks_of_the_future(company, store, settings):
+    with pytest.raises(FutureDatasetError, match="2199-01-01 would speak of the future"):
+        exported(company, store, settings, date(2199, 1, 1))
+
+
+def test_a_dataset_to_look_at_is_none_of_the_chains_until_it_is_named(company, store, settings):
+    row = exported(company, store, settings)
+    seen = export_dataset(company, store, settings, MONDAY).dataset_id
+    validate_dataset(company, store, settings, seen, origin="manual", to_look_at=True)
+    assert newest_dataset(company, 5) == row
+    validate_dataset(company, store, settings, seen, origin="manual")
+    assert newest_dataset(company, 5).dataset_id == seen
 
 
 def test_an_empty_database_fails_loudly(hr, store, settings):

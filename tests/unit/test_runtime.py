@@ -10,13 +10,14 @@ import time
 
 import psutil
 import pytest
+from pydantic import ValidationError
 
 from future_skills.config import SQL_FOLDER, Settings
 from future_skills.hr.company import InterchangeError
 from runtime.environment import hr_connection_json, product_environment, sqlalchemy_url
 from runtime.failures import reason_in
 from runtime.mail_sink import mail_sink
-from runtime.options import OptionsError, RunOptions
+from runtime.options import OptionsError, RunOptions, in_words
 from runtime.processes import PortTakenError, require_free_port, stop_left_over
 from runtime.state import State, StateBusyError, StateUnwritableError
 
@@ -48,6 +49,29 @@ def test_options_that_contradict_are_refused(tmp_path):
     with pytest.raises(OptionsError) as refused:
         RunOptions().company_name(Settings(hr_dsn="nonsense secret"))
     assert "secret" not in str(refused.value)
+
+
+def test_a_folder_whose_parent_names_no_company_is_refused(tmp_path):
+    """`make reset` removes the folder of that name: it must never be everybody's."""
+    (tmp_path / "demo" / "r1").mkdir(parents=True)
+    for data in ("/usr", str(tmp_path / "demo" / "r1")):
+        with pytest.raises(InterchangeError, match="the parent folder names the company"):
+            RunOptions(data=data).company_name(Settings())
+
+
+def test_an_empty_variable_is_none(monkeypatch):
+    monkeypatch.setenv("HR_DSN", "")
+    monkeypatch.setenv("DATA", "")
+    assert Settings().embedded
+    assert RunOptions().company_name(Settings()) == "demo"
+
+
+def test_a_wrong_setting_is_told_by_name_without_its_value(monkeypatch):
+    monkeypatch.setenv("APPROVAL", "s3cr3t")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert in_words(refused.value).startswith("APPROVAL: ")
+    assert "s3cr3t" not in in_words(refused.value)
 
 
 def test_secrets_are_made_once_and_for_this_user_alone(state):
@@ -147,6 +171,11 @@ def test_dsns_reach_airflow_whole():
         "extra": {"sslmode": "require"},
     }  # fmt: skip
     assert sqlalchemy_url("host=/a/b user=postgres dbname=airflow") == "postgresql+psycopg2://postgres:@/airflow?host=/a/b"
+
+
+def test_several_servers_in_one_dsn_are_refused():
+    with pytest.raises(OptionsError, match="name the primary alone"):
+        hr_connection_json("postgresql://u:p@h1:5432,h2:5433/db")
 
 
 def test_the_reason_of_a_failure_is_found_in_its_log(tmp_path):

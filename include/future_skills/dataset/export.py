@@ -13,9 +13,13 @@ from future_skills.dataset.labels import Labels, decide_labels
 from future_skills.dataset.role_split import role_sides
 from future_skills.dataset.snapshot import TABLES, SnapshotReading, read_snapshot
 from future_skills.dataset.training_rows import training_rows
-from future_skills.domain import FEATURES
+from future_skills.domain import FEATURES, FutureSkillsError
 from future_skills.hr.schema import require_hr_tables
 from future_skills.store.artifacts import Store
+
+
+class FutureDatasetError(FutureSkillsError):
+    """A dataset cannot be as of a day that has not come."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,10 @@ def export_dataset(connection: Connection, store: Store, settings: Settings, as_
     """Write `datasets/<id>/` from one snapshot of the HR database; its manifest.json comes last.
 
     Every export has an id of its own (UTC time, then 8 hex digits of the content's digest), even with equal content.
-    Raises HRTablesMissingError when the database is not the HR application's.
+    Raises FutureDatasetError, or HRTablesMissingError when the database is not the HR application's.
     """
+    if as_of > datetime.now(UTC).date():
+        raise FutureDatasetError(f"A dataset as of {as_of} would speak of the future: choose today (UTC) or an earlier date.")
     require_hr_tables(connection)
     reading = read_snapshot(connection, as_of)
     labels = decide_labels(reading.snapshot.decisions, settings.horizon_years, settings.dataset)

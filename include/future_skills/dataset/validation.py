@@ -15,7 +15,7 @@ from future_skills.dataset.files import from_csv
 from future_skills.dataset.reading import read_files, read_manifest
 from future_skills.dataset.role_split import assign_roles
 from future_skills.domain import FutureSkillsError
-from future_skills.ledger.chains import Origin, record_stage, start_chain
+from future_skills.ledger.chains import Origin, forget_stage, record_stage, start_chain
 from future_skills.ledger.datasets import DatasetRow, get_dataset, newest_dataset
 from future_skills.store.artifacts import Store
 
@@ -33,13 +33,17 @@ def validate_dataset(
     origin: Origin,
     requested_by: str | None = None,
     dag_run_id: str | None = None,
+    to_look_at: bool = False,
 ) -> DatasetRow:
     """Check an exported dataset and register it, with its chain, quarantine and role split, in one transaction.
 
-    A dataset registered before is returned as it is. Raises DatasetRejectedError with every broken rule.
+    A dataset registered before is returned as it is. One `to_look_at` is not predicted from, until it is validated again
+    for a training. Raises DatasetRejectedError with every broken rule.
     """
     with connection:
         if fetch_value(connection, "SELECT 1 FROM future_skills_ops.dataset WHERE dataset_id = %s", (dataset_id,)):
+            if not to_look_at:
+                forget_stage(connection, dataset_id, "export")
             return get_dataset(connection, dataset_id)
         last = newest_dataset(connection, settings.horizon_years)
     manifest = read_manifest(store, dataset_id)
@@ -60,6 +64,8 @@ def validate_dataset(
         record_stage(
             connection, dataset_id, "dataset", "accepted", decided_rows=manifest["decided_rows"], quarantined=len(rejected)
         )
+        if to_look_at:
+            record_stage(connection, dataset_id, "export", "to look at")
         return get_dataset(connection, dataset_id)
 
 

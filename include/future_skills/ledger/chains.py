@@ -32,6 +32,11 @@ def record_stage(connection: Connection, chain_id: str, stage: str, state: str, 
     )
 
 
+def forget_stage(connection: Connection, chain_id: str, stage: str) -> None:
+    """Take back that `stage` reached a state, in the caller's transaction."""
+    execute(connection, "UPDATE future_skills_ops.chain SET stages = stages - %s WHERE chain_id = %s", (stage, chain_id))
+
+
 def record_superseded(connection: Connection, chain_ids: Iterable[str], stage: str, *, by: str) -> None:
     """Note on chains other than `by` that `stage` went on with a newer one, where nothing is noted yet; commits."""
     with connection:

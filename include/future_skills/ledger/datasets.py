@@ -41,10 +41,14 @@ def get_dataset(connection: Connection, dataset_id: str) -> DatasetRow:
 
 
 def newest_dataset(connection: Connection, horizon_years: int) -> DatasetRow | None:
-    """The newest accepted dataset of a horizon (newest `as_of`, then newest export), or None."""
+    """The newest accepted dataset of a horizon (newest `as_of`, then newest export), or None.
+
+    Those exported to look at are none of the chain's, until somebody names one for a training.
+    """
     row = fetch_row(
         connection,
-        "SELECT * FROM future_skills_ops.dataset WHERE horizon_years = %s ORDER BY as_of DESC, created_at DESC LIMIT 1",
+        "SELECT dataset.* FROM future_skills_ops.dataset JOIN future_skills_ops.chain ON chain_id = dataset_id"
+        " WHERE horizon_years = %s AND NOT stages ? 'export' ORDER BY as_of DESC, created_at DESC LIMIT 1",
         (horizon_years,),
     )
     return DatasetRow(**row) if row else None

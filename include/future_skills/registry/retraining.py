@@ -38,6 +38,8 @@ def existing_dataset(connection: Connection, order: RetrainingOrder) -> str | No
 
     Raises UnknownDatasetError or UnknownVersionError for a name the ledger does not have.
     """
+    if order.version and not order.only_evaluate:
+        raise UnknownVersionError(f"A training makes a version of its own: to judge {order.version} again, tick only_evaluate.")
     with connection:
         if order.only_evaluate:
             return _version_to_evaluate(connection, order).dataset_id
