@@ -11,6 +11,7 @@ from future_skills.database import fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.chains import chain_of_run
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import EvaluationRow, champion, get_evaluation
+from future_skills.registry.approvals import open_requests
 from future_skills.store.artifacts import Store
 
 
@@ -131,16 +132,11 @@ def _report_line(report: dict[str, Any]) -> str:
 def open_approvals(connection: Connection, settings: Settings) -> list[str]:
     """Lines about approvals that wait for a person, with their links."""
     with connection:
-        rows = fetch_rows(
-            connection,
-            "SELECT asked.version, asked.expires_at FROM future_skills_ops.approval AS asked WHERE event = 'requested'"
-            " AND NOT EXISTS (SELECT FROM future_skills_ops.approval AS settled WHERE settled.request_id = asked.request_id"
-            " AND settled.event IN ('approved', 'rejected', 'expired', 'superseded'))",
-        )
+        requests = open_requests(connection)
     link = f"{settings.base_url}/required_actions"
     return [
-        f"approval of {row['version']} waits for an HR manager until {row['expires_at']:%Y-%m-%d %H:%M} UTC: {link}"
-        for row in rows
+        f"approval of {request.version} waits for an HR manager until {request.expires_at:%Y-%m-%d %H:%M} UTC: {link}"
+        for request in requests
     ]
 
 

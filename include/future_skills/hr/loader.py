@@ -7,7 +7,7 @@ import pandas as pd
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import read_sql
-from future_skills.database import copy_frame, execute, fetch_rows
+from future_skills.database import copy_frame, execute
 from future_skills.hr.company import Company
 
 ACTIONS = ("TRAINING", "HIRING", "RESKILL")
@@ -81,10 +81,3 @@ def _known_actions(investments: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     frame = investments.assign(recommended_action=investments["recommended_action"].where(known, "TRAINING"))
     columns = ["job_role", "skill", "horizon_years", "priority_level", "recommended_action", "rationale", "created_at"]
     return frame[columns], int((given & ~known).sum())
-
-
-def count_sources(connection: Connection) -> dict[str, int]:
-    """Rows of each source table, for a summary."""
-    names = ["jobrole", "skill", "markettrend", "economicreport", "employee", "hrinvestmentrecommendation"]
-    union = " UNION ALL ".join(f"SELECT '{name}' AS name, count(*) AS rows FROM future_skills_{name}" for name in names)  # noqa: S608
-    return {row["name"]: row["rows"] for row in fetch_rows(connection, union)}
