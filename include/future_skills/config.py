@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from future_skills.domain import ESTIMATOR_NAMES, Language, PairScope
+from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, Language, PairScope
 
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -22,7 +22,9 @@ class TrainingSettings(BaseModel):
     estimator: str = Field("random_forest", description=f"One of {', '.join(ESTIMATOR_NAMES)}.")
     preprocessing: Literal["target", "onehot"] = Field("target", description="How text columns become numbers.")
     parameters: dict[str, Any] = Field(default_factory=dict, description="Hyperparameters of the estimator, as JSON.")
-    feature_set: Literal["core"] = Field("core", description="core: the 11 columns the HR application knows.")
+    feature_set: FeatureSet = Field(
+        "core", description="core: the 11 columns the HR application knows; extended: also what similar roles need."
+    )
     implicit_ratio: float = Field(1.0, ge=0, description="Undecided pairs sampled as LOW, per decided row.")
     implicit_weight: Fraction = Field(0.5, description="Sample weight of an implicit row; a decided row has 1.")
     folds: int = Field(5, ge=2, description="Groups of job roles in cross-validation.")

@@ -5,6 +5,7 @@ from typing import Final, Literal
 Level = Literal["LOW", "MEDIUM", "HIGH"]
 LabelSource = Literal["hr_decision", "hr_decision_any_horizon", "bootstrap"]
 PairScope = Literal["all", "evidence"]
+FeatureSet = Literal["core", "extended"]
 Verdict = Literal["promote", "keep", "reject", "insufficient", "bootstrap"]
 Language = Literal["en", "fr"]
 

@@ -14,7 +14,8 @@ import pytest
 from future_skills.config import DriftSettings
 from future_skills.database import connect, execute, fetch_row, fetch_value
 from future_skills.dataset.export import content_digest
-from future_skills.dataset.files import FILES, to_csv
+from future_skills.dataset.files import to_csv
+from future_skills.dataset.snapshot import TABLES
 from future_skills.domain import FEATURES, NUMERIC_FEATURES
 from future_skills.drift import report as report_module
 from future_skills.drift.columns import ColumnDrift, judge_columns
@@ -54,12 +55,13 @@ class Weeks:
 
     def dataset(self, dataset_id, *, decided=None, as_of=date(2026, 11, 9)):
         """A dataset with these decided levels, or with bootstrap labels."""
-        digest, rows = "0", 0
+        digest, rows, files = "0", 0, {}
         if decided is not None:
-            contents = dict.fromkeys(FILES, b"a\n")
+            contents = {f"snapshot/{table}.csv": b"a\n" for table in TABLES}
             training = pd.DataFrame({"future_need_level": decided, "population": "decided"})
             contents["dataset.csv"], rows = to_csv(training), len(training)
-            digest = content_digest({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
+            files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+            digest = content_digest(files)
             for name, content in contents.items():
                 self.store.write(f"datasets/{dataset_id}/{name}", content)
         execute(
@@ -70,7 +72,7 @@ class Weeks:
         execute(
             self.connection,
             "INSERT INTO future_skills_ops.dataset (dataset_id, uri, digest, as_of, horizon_years, pair_scope, label_source,"
-            " decided_rows, implicit_rows, quarantined, manifest) VALUES (%s, %s, %s, %s, 5, 'all', %s, %s, 0, 0, '{}')",
+            " decided_rows, implicit_rows, quarantined, manifest) VALUES (%s, %s, %s, %s, 5, 'all', %s, %s, 0, 0, %s)",
             (
                 dataset_id,
                 str(self.store.path(f"datasets/{dataset_id}")),
@@ -78,6 +80,7 @@ class Weeks:
                 as_of,
                 "bootstrap" if decided is None else "hr_decision",
                 rows,
+                json.dumps({"files": files}),
             ),
         )
         self.connection.commit()

@@ -4,14 +4,10 @@ import io
 
 import pandas as pd
 
-from future_skills.dataset.snapshot import TABLES
-from future_skills.dataset.training_rows import TRAINING_COLUMNS
 from future_skills.domain import NUMERIC_FEATURES
 
 INTEGERS = {"job_role_id", "skill_id", "trend_id", "report_id", "decision_id", "year", "employees", "horizon_years", "row_id"}
 FLOATS = {"trend_score", "value", "weight", *NUMERIC_FEATURES}
-FILES = {"dataset.csv": TRAINING_COLUMNS, **{f"snapshot/{table}.csv": () for table in TABLES}}
-"""The files a dataset's digest covers, in this order."""
 
 
 def to_csv(frame: pd.DataFrame) -> bytes:

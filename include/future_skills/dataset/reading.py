@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from future_skills.dataset.export import content_digest
-from future_skills.dataset.files import FILES, from_csv
-from future_skills.dataset.snapshot import TABLES, Snapshot
+from future_skills.dataset.files import from_csv
+from future_skills.dataset.snapshot import TABLES, Snapshot, empty_view
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.datasets import DatasetRow
 from future_skills.store.artifacts import Store
@@ -39,9 +39,10 @@ def read_manifest(store: Store, dataset_id: str) -> dict[str, Any]:
     return manifest
 
 
-def read_files(store: Store, uri: str, digest: str) -> dict[str, bytes]:
-    """The files of a dataset folder. Raises DatasetChangedError unless their digest is `digest`."""
-    contents = {name: store.read(f"{uri}/{name}") for name in FILES}
+def read_files(store: Store, uri: str, manifest: dict[str, Any]) -> dict[str, bytes]:
+    """The files of a dataset folder that its manifest names. Raises DatasetChangedError unless their digest is the manifest's."""
+    digest = manifest["digest"]
+    contents = {name: store.read(f"{uri}/{name}") for name in manifest["files"]}
     found = content_digest({name: hashlib.sha256(content).hexdigest() for name, content in contents.items()})
     if found != digest:
         raise DatasetChangedError(
@@ -52,7 +53,13 @@ def read_files(store: Store, uri: str, digest: str) -> dict[str, bytes]:
 
 
 def load_dataset(store: Store, row: DatasetRow) -> Dataset:
-    """Load a registered dataset. Raises DatasetChangedError or ArtifactMissingError."""
-    contents = read_files(store, row.uri, row.digest)
-    frames = {table: from_csv(contents[f"snapshot/{table}.csv"]) for table in TABLES}
+    """Load a registered dataset; an optional view that was unknown when it was exported is empty.
+
+    Raises DatasetChangedError or ArtifactMissingError.
+    """
+    contents = read_files(store, row.uri, {**row.manifest, "digest": row.digest})
+    frames = {
+        table: from_csv(contents[name]) if (name := f"snapshot/{table}.csv") in contents else empty_view(table)
+        for table in TABLES
+    }
     return Dataset(row, from_csv(contents["dataset.csv"]), Snapshot(**frames))

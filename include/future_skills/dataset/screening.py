@@ -6,7 +6,13 @@ import pandas as pd
 from future_skills.domain import LEVELS
 
 REJECTED_COLUMNS = ["source_table", "row_id", "reason"]
-OPTIONAL_VIEWS = ("training_requests", "hiring_difficulty", "salaries")
+OPTIONAL_VIEWS = {
+    "training_requests": ["job_role_id", "skill_id"],
+    "hiring_difficulty": ["job_role_id", "skill_id"],
+    "salaries": ["job_role_id", "skill_id"],
+    "vacancies": ["job_role_id"],
+}
+"""Views that a company may have, each with its key columns; every one has `value` beside them."""
 
 
 def screen(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
@@ -28,14 +34,16 @@ def screen(frames: dict[str, pd.DataFrame]) -> tuple[dict[str, pd.DataFrame], pd
     reject("trends", "trend_id", ~_finite(kept["trends"]["trend_score"]), "the score is not a finite number")
     reject("reports", "report_id", ~_finite(kept["reports"]["value"]), "the value is not a finite number")
     reject("decisions", "decision_id", ~kept["decisions"]["level"].isin(LEVELS), "the priority is not LOW, MEDIUM or HIGH")
-    for view in OPTIONAL_VIEWS:
+    for view, keys in OPTIONAL_VIEWS.items():
         reject(view, "job_role_id", ~_finite(kept[view]["value"]), "the value is not a finite number")
-        reject(view, "job_role_id", kept[view].duplicated(["job_role_id", "skill_id"]), "the pair stands there twice")
+        reject(view, "job_role_id", kept[view].duplicated(keys), f"its {' and '.join(keys)} stand there twice")
     roles, skills = kept["roles"]["job_role_id"], kept["skills"]["skill_id"]
     orphan = ~(kept["decisions"]["job_role_id"].isin(roles) & kept["decisions"]["skill_id"].isin(skills))
     reject("decisions", "decision_id", orphan, "its role or skill is unknown or was set aside")
-    for view in OPTIONAL_VIEWS:
-        kept[view] = kept[view][kept[view]["job_role_id"].isin(roles) & kept[view]["skill_id"].isin(skills)]
+    for view, keys in OPTIONAL_VIEWS.items():
+        kept[view] = kept[view][kept[view]["job_role_id"].isin(roles)]
+        if "skill_id" in keys:
+            kept[view] = kept[view][kept[view]["skill_id"].isin(skills)]
     usage = kept["usage"]
     kept["usage"] = usage[usage["job_role_id"].isin([0, *roles]) & usage["skill_id"].isin(skills)].reset_index(drop=True)
     return kept, pd.concat(rejected, ignore_index=True)

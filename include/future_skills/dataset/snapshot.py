@@ -3,15 +3,14 @@
 from dataclasses import dataclass, fields
 from datetime import date
 
+import numpy as np
 import pandas as pd
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import read_sql
 from future_skills.database import fetch_frame, fetch_row, fetch_value
-from future_skills.dataset.screening import REJECTED_COLUMNS, screen
+from future_skills.dataset.screening import OPTIONAL_VIEWS, REJECTED_COLUMNS, screen
 from future_skills.domain import LEDGER_SCHEMA, SIGNATURE
-
-OPTIONAL_VIEWS = ("training_requests", "hiring_difficulty", "salaries")
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Snapshot:
     trends[trend_id, year, sector, trend_score], reports[report_id, year, indicator, sector, value],
     usage[job_role_id, skill_id, employees] and role_sizes[job_role_id, employees] (role 0: employees without a role),
     decisions[decision_id, job_role_id, skill_id, horizon_years, level, decided_at (ISO text)];
-    the three optional views [job_role_id, skill_id, value] are empty where the company has none.
+    the optional views, [job_role_id, skill_id, value] and vacancies[job_role_id, value], are empty where the company has none.
     """
 
     roles: pd.DataFrame
@@ -35,6 +34,7 @@ class Snapshot:
     training_requests: pd.DataFrame
     hiring_difficulty: pd.DataFrame
     salaries: pd.DataFrame
+    vacancies: pd.DataFrame
 
     @property
     def employees(self) -> int:
@@ -78,8 +78,14 @@ def read_snapshot(connection: Connection, as_of: date) -> SnapshotReading:
     return SnapshotReading(Snapshot(**kept), rejected[REJECTED_COLUMNS], left_out, source_rows)
 
 
+def empty_view(view: str) -> pd.DataFrame:
+    """What the snapshot has of an optional view that the company does not have."""
+    return pd.DataFrame({**{column: np.empty(0, dtype=int) for column in OPTIONAL_VIEWS[view]}, "value": np.empty(0)})
+
+
 def _optional_view(connection: Connection, view: str) -> pd.DataFrame:
     if fetch_value(connection, "SELECT to_regclass(%s) IS NULL", (f"{LEDGER_SCHEMA}.{view}",)):
-        return pd.DataFrame({"job_role_id": [], "skill_id": [], "value": []}).astype({"job_role_id": int, "skill_id": int})
-    query = "SELECT job_role_id, skill_id, value::double precision AS value FROM {}.{} ORDER BY 1, 2"
-    return fetch_frame(connection, query.format(LEDGER_SCHEMA, view))
+        return empty_view(view)
+    keys = ", ".join(OPTIONAL_VIEWS[view])
+    query = "SELECT {keys}, value::double precision AS value FROM {schema}.{view} ORDER BY {keys}"
+    return fetch_frame(connection, query.format(keys=keys, schema=LEDGER_SCHEMA, view=view))

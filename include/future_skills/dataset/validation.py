@@ -48,7 +48,7 @@ def validate_dataset(
         last = newest_dataset(connection, settings.horizon_years)
     manifest = read_manifest(store, dataset_id)
     uri = str(store.path(f"datasets/{dataset_id}"))
-    contents = read_files(store, uri, manifest["digest"])
+    contents = read_files(store, uri, manifest)
     comparable = last.manifest if last and last.pair_scope == manifest["pair_scope"] else None
     problems = schema_problems(from_csv(contents["dataset.csv"])) + size_problems(manifest, comparable, settings.dataset)
     if problems:
