@@ -1,12 +1,12 @@
 """Datasets in the ledger."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from future_skills.database import fetch_row
+from future_skills.database import fetch_row, fetch_rows
 from future_skills.domain import FutureSkillsError, LabelSource, PairScope
 
 
@@ -52,3 +52,19 @@ def newest_dataset(connection: Connection, horizon_years: int) -> DatasetRow | N
         (horizon_years,),
     )
     return DatasetRow(**row) if row else None
+
+
+def older_datasets(connection: Connection, dataset: DatasetRow, *, days: int, at_most: int) -> list[DatasetRow]:
+    """The newest datasets at least `days` older than this one (by `as_of`), with the same horizon and source of labels.
+
+    One per `as_of`, newest first; none exported only to look at.
+    """
+    rows = fetch_rows(
+        connection,
+        "SELECT DISTINCT ON (as_of) dataset.* FROM future_skills_ops.dataset"
+        " JOIN future_skills_ops.chain ON chain_id = dataset_id"
+        " WHERE (horizon_years, label_source) = (%s, %s) AND as_of <= %s AND NOT stages ? 'export'"
+        " ORDER BY as_of DESC, created_at DESC LIMIT %s",
+        (dataset.horizon_years, dataset.label_source, dataset.as_of - timedelta(days=days), at_most),
+    )
+    return [DatasetRow(**row) for row in rows]

@@ -6,13 +6,17 @@ from typing import Any, Literal
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import fetch_value
-from future_skills.dataset.reading import Dataset, load_dataset
+from future_skills.database import execute, fetch_value
+from future_skills.dataset.reading import Dataset, DatasetChangedError, load_dataset
 from future_skills.dataset.role_split import holdout_role_ids
 from future_skills.ledger.chains import record_stage
-from future_skills.ledger.datasets import get_dataset
+from future_skills.ledger.datasets import DatasetRow, get_dataset, older_datasets
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
-from future_skills.model.fitting import bounded_threads
+from future_skills.model.backtest import backtest, later_decisions
+from future_skills.model.evaluation_report import render_report
+from future_skills.model.fitting import Configuration, bounded_threads
+from future_skills.model.held_pairs import measure_known_roles
+from future_skills.model.importance import permutation_importance
 from future_skills.model.measuring import measure
 from future_skills.model.metadata import write_metadata
 from future_skills.model.population import (
@@ -24,10 +28,16 @@ from future_skills.model.population import (
 )
 from future_skills.model.training import configuration_of, library_versions
 from future_skills.model.training_run import record_training_run
-from future_skills.store.artifacts import Store
+from future_skills.store.artifacts import ArtifactMissingError, Store
 from future_skills.store.signing import SigningKeys
 
 Mode = Literal["normal", "refresh"]
+NEXT_ID = "SELECT nextval(pg_get_serial_sequence('future_skills_ops.evaluation', 'evaluation_id'))"
+"""The report is written under the evaluation's number before its row."""
+BACKTEST_DAYS = 6
+"""A weekly chain that ran a day late still finds the week before."""
+BACKTEST_TRIES = 2
+"""Older datasets read in search of one whose decisions differ; a fit is made for one at most."""
 
 
 def evaluate_version(
@@ -40,7 +50,7 @@ def evaluate_version(
     request_key: str,
     mode: Mode = "normal",
 ) -> EvaluationRow:
-    """Measure a version on its own dataset and record evaluation, training run and metadata file.
+    """Measure a version on its own dataset and record evaluation, HTML report, training run and metadata file.
 
     A request key seen before returns the evaluation it made. Reading the held-out roles is counted by these rows.
     """
@@ -53,18 +63,29 @@ def evaluate_version(
         row = get_version(connection, version)
         holdout, reigning = holdout_role_ids(connection), champion(connection)
         dataset_row = get_dataset(connection, row.dataset_id)
+        older = older_datasets(connection, dataset_row, days=BACKTEST_DAYS, at_most=BACKTEST_TRIES)
     if reigning is not None and reigning.version == version:
         reigning = None  # nothing is compared with itself
     dataset = load_dataset(store, dataset_row)
+    configuration = configuration_of(row, settings)
     with bounded_threads(settings.threads):
         metrics = _measure_all(dataset, row, reigning, holdout, store, keys, settings)
+        seed = settings.training.random_state
+        known = measure_known_roles(dataset.training, holdout, configuration, settings.gate.resamples, seed)
+        metrics |= {"known_roles": known, "backtest": _backtests(dataset, older, configuration, store)}
+    with connection:
+        evaluation_id = fetch_value(connection, NEXT_ID)
+    report = f"models/future_skills_model_{version}.evaluation-{evaluation_id}.html"
+    metrics["report_uri"] = str(store.path(report))
+    store.write(report, render_report(row, dataset_row, metrics).encode())
     write_metadata(store, row, dataset_row, metrics)
     with connection:
-        evaluation_id = fetch_value(
+        execute(
             connection,
-            "INSERT INTO future_skills_ops.evaluation (version, dataset_id, request_key, champion_version, population, mode,"
-            " metrics) VALUES (%s, %s, %s, %s, %s, %s, %s) RETURNING evaluation_id",
+            "INSERT INTO future_skills_ops.evaluation (evaluation_id, version, dataset_id, request_key, champion_version,"
+            " population, mode, metrics) OVERRIDING SYSTEM VALUE VALUES (%s, %s, %s, %s, %s, %s, %s, %s)",
             (
+                evaluation_id,
                 version,
                 row.dataset_id,
                 request_key,
@@ -113,11 +134,31 @@ def _measure_all(
         "rows": len(population.rows),
         "high": int((population.levels == "HIGH").sum()),
         **measured,
+        "importance": permutation_importance(population.rows, opinions[0].parts, seed) if opinions else None,
         "cv": version.facts["cv"],
         "fit_seconds": version.facts["fit_seconds"],
         "targets": _targets(measured, version),
         "holdout_roles": len(holdout) if population.name == "holdout" else 0,
     }
+
+
+def _backtests(dataset: Dataset, older: list[DatasetRow], configuration: Configuration, store: Store) -> list[dict[str, Any]]:
+    """The back-test on the newest older dataset whose decisions differ; empty when there is none, or labels are the rules'.
+
+    An older dataset that is no longer in the store is passed over: what it could add is no reason to fail.
+    """
+    if dataset.row.label_source == "bootstrap":
+        return []
+    for row in older:
+        try:
+            then = load_dataset(store, row)
+        except (ArtifactMissingError, DatasetChangedError):
+            continue
+        later = later_decisions(then, dataset)
+        if len(later):
+            found = backtest(then, later, configuration)
+            return [found] if found else []
+    return []
 
 
 def _targets(measured: dict[str, Any], version: VersionRow) -> dict[str, Any]:

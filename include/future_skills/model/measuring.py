@@ -11,7 +11,8 @@ from future_skills.model.population import Opinion, Population
 def measure(population: Population, opinions: list[Opinion], rival: list[Opinion], resamples: int, seed: int) -> dict[str, Any]:
     """Measure a model, given its opinions (one per repetition), and its rival's on the same rows and resamples.
 
-    Values are means over repetitions. What cannot be measured is None, never NaN: everything, when an answer is no number.
+    Values are means over repetitions; levels and reliability are the first one's. What cannot be measured is None, never
+    NaN: everything, when an answer is no number.
     """
     if not opinions or not all(np.isfinite(one.probabilities).all() for one in opinions):
         return _unmeasured()
@@ -42,6 +43,8 @@ def measure(population: Population, opinions: list[Opinion], rival: list[Opinion
     return {
         "overall": overall,
         "per_class": metrics.per_class(levels, opinions[0].levels),
+        "confusion": metrics.confusion(levels, opinions[0].levels),
+        "reliability": metrics.reliability(levels, opinions[0].probabilities),
         "slices": _slices(population, opinions),
         "baselines": baselines,
         "comparison": comparison,
@@ -51,7 +54,15 @@ def measure(population: Population, opinions: list[Opinion], rival: list[Opinion
 def _unmeasured() -> dict[str, Any]:
     names = ("ap_high", "macro_f1", "weighted_f1", "accuracy", "log_loss", "ece")
     overall: dict[str, Any] = {name: {"value": None, "ci": None} for name in names}
-    return {"overall": {**overall, "base_rate": None}, "per_class": {}, "slices": [], "baselines": {}, "comparison": None}
+    return {
+        "overall": {**overall, "base_rate": None},
+        "per_class": {},
+        "confusion": None,
+        "reliability": None,
+        "slices": [],
+        "baselines": {},
+        "comparison": None,
+    }
 
 
 def _resampled(levels: np.ndarray, role: np.ndarray, drawn: np.ndarray, opinions: list[Opinion]) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.metrics import average_precision_score, f1_score, log_loss, precision_recall_fscore_support
+from sklearn.metrics import average_precision_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support
 
 from future_skills.domain import LEVELS
 
@@ -49,6 +49,31 @@ def expected_calibration_error(levels: np.ndarray, probabilities: np.ndarray) ->
     bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
     gaps = np.bincount(bins, weights=confidence - hit, minlength=CALIBRATION_BINS)
     return float(np.abs(gaps).sum() / len(levels))
+
+
+def confusion(levels: np.ndarray, predicted: np.ndarray) -> list[list[int]]:
+    """How many rows of each true level (LOW, MEDIUM, HIGH, from the top) were given which level (from the left)."""
+    counts = confusion_matrix(levels.astype(str), predicted.astype(str), labels=list(LEVELS)) if len(levels) else np.zeros((3, 3))
+    return [[int(count) for count in row] for row in counts]
+
+
+def reliability(levels: np.ndarray, probabilities: np.ndarray) -> dict[str, list[dict[str, float]]]:
+    """For each level, the bins of its predicted probability: mean predicted, observed share, number of rows.
+
+    Ten equal bins over 0 to 1, those without a row left out: the reliability diagram of DeGroot and Fienberg 1983, "The
+    Comparison and Evaluation of Forecasters".
+    """
+    result: dict[str, list[dict[str, float]]] = {}
+    for column, level in enumerate(LEVELS):
+        predicted, observed = probabilities[:, column], levels == level
+        bins = np.minimum((predicted * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+        rows = np.bincount(bins, minlength=CALIBRATION_BINS)
+        total, found = (np.bincount(bins, weights=what, minlength=CALIBRATION_BINS) for what in (predicted, observed))
+        result[level] = [
+            {"predicted": float(total[at] / rows[at]), "observed": float(found[at] / rows[at]), "n": int(rows[at])}
+            for at in np.flatnonzero(rows)
+        ]
+    return result
 
 
 def summary(levels: np.ndarray, ranking: np.ndarray, predicted: np.ndarray) -> dict[str, Any]:

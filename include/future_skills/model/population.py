@@ -13,6 +13,7 @@ from future_skills.model.baselines import Guess, guesses
 from future_skills.model.cuts import Cuts, choose_cuts, levels_of
 from future_skills.model.fitting import Configuration, fit_folds, fit_pipeline
 from future_skills.model.folds import FEWEST_ROLES, role_folds
+from future_skills.model.importance import Part
 from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
@@ -21,15 +22,20 @@ from future_skills.store.signing import SigningKeys
 CROSS_VALIDATIONS = 2
 """Repetitions of grouped cross-validation where too few roles are held out."""
 
-PopulationName = Literal["holdout", "cv", "none"]
+PopulationName = Literal["holdout", "cv", "none", "known_roles"]
+"""How rows were kept unseen. Headline and gate know the first three: `known_roles` are pairs, not roles, nobody had seen."""
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What a model says about rows it has not seen: probabilities (n, 3), the ranking by P(HIGH), levels after the cuts."""
+    """What a model says about rows it has not seen: probabilities (n, 3), the ranking by P(HIGH), levels after the cuts.
+
+    `parts` are the pipelines that answered, each with the positions of its rows.
+    """
 
     probabilities: np.ndarray
     levels: np.ndarray
+    parts: tuple[Part, ...] = ()
 
     @property
     def ranking(self) -> np.ndarray:
@@ -68,10 +74,10 @@ def choose_population(dataset: Dataset, holdout: frozenset[int], folds: int, see
     high = int((held["future_need_level"] == "HIGH").sum())
     learnable = inside["job_role_id"].nunique() >= FEWEST_ROLES
     if learnable and held["job_role_id"].nunique() >= gate.minimum_roles and high >= gate.minimum_high:
-        return Population("holdout", held, _numbers(held), guesses(inside, held))
+        return Population("holdout", held, role_numbers(held), guesses(inside, held))
     if decided["job_role_id"].nunique() < FEWEST_ROLES:
-        return Population("none", decided, _numbers(decided), {})
-    return Population("cv", decided, _numbers(decided), _fold_guesses(decided, folds, seed))
+        return Population("none", decided, role_numbers(decided), {})
+    return Population("cv", decided, role_numbers(decided), _fold_guesses(decided, folds, seed))
 
 
 def holdout_opinion(version: VersionRow, population: Population, store: Store, keys: SigningKeys) -> list[Opinion]:
@@ -89,7 +95,8 @@ def refitted_opinion(
 
 def _opinion(pipeline: Any, version: VersionRow, population: Population) -> Opinion:
     probabilities = probabilities_of(pipeline, population.rows)
-    return Opinion(probabilities, levels_of(scores_of(probabilities), Cuts(**version.cuts)))
+    levels = levels_of(scores_of(probabilities), Cuts(**version.cuts))
+    return Opinion(probabilities, levels, ((pipeline, np.arange(len(levels))),))
 
 
 def cross_validated_opinions(dataset: Dataset, configuration: Configuration, folds: int) -> list[Opinion]:
@@ -107,11 +114,14 @@ def cross_validated_opinions(dataset: Dataset, configuration: Configuration, fol
         for fold in np.unique(out_of_fold.folds):
             inside = out_of_fold.folds == fold
             given[inside] = levels_of(scores[inside], choose_cuts(scores[decided & ~inside], levels[decided & ~inside]))
-        opinions.append(Opinion(out_of_fold.probabilities[decided], given[decided]))
+        fold_of_row = out_of_fold.folds[decided]
+        parts = tuple((pipeline, np.flatnonzero(fold_of_row == fold)) for fold, pipeline in out_of_fold.pipelines.items())
+        opinions.append(Opinion(out_of_fold.probabilities[decided], given[decided], parts))
     return opinions
 
 
-def _numbers(rows: pd.DataFrame) -> np.ndarray:
+def role_numbers(rows: pd.DataFrame) -> np.ndarray:
+    """Each row's role, numbered from 0."""
     return pd.factorize(rows["job_role_id"])[0].astype(np.int64)
 
 

@@ -1,11 +1,14 @@
 """From the 11 features to numbers: the first step of every pipeline, made of scikit-learn built-ins alone."""
 
+from typing import Any
+
+import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
-from future_skills.domain import NUMERIC_FEATURES, TEXT_FEATURES
+from future_skills.domain import FEATURES, NUMERIC_FEATURES, TEXT_FEATURES
 
 ENCODED_BY_TARGET = ("skill_name", "skill_category", "job_department")
 """job_role_name is accepted and dropped: a role never seen has no history of its own."""
@@ -27,3 +30,29 @@ def build_pipeline(
         text = ("cat", OneHotEncoder(handle_unknown="ignore", sparse_output=not dense), list(TEXT_FEATURES))
     columns = ColumnTransformer([text, ("num", StandardScaler(), list(NUMERIC_FEATURES))], remainder="drop")
     return Pipeline([("preprocess", columns), ("clf", estimator)])
+
+
+def is_constant(pipeline: Any) -> bool:
+    """Does the pipeline answer one level always, whatever it is asked?"""
+    return "preprocess" not in pipeline.named_steps
+
+
+def text_columns(pipeline: Any) -> dict[str, int]:
+    """How many matrix columns each text feature has behind a fitted pipeline's first step, in the matrix's order."""
+    encoder, names = pipeline["preprocess"].named_transformers_["cat"], pipeline["preprocess"].transformers_[0][2]
+    if isinstance(encoder, TargetEncoder):
+        classes = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
+        return dict.fromkeys(names, classes)
+    return {name: len(categories) for name, categories in zip(names, encoder.categories_, strict=True)}
+
+
+def feature_of_column(pipeline: Any) -> np.ndarray:
+    """For each column of the matrix the classifier sees, the position in FEATURES of what it stems from.
+
+    Empty for a constant pipeline.
+    """
+    if is_constant(pipeline):
+        return np.zeros(0, dtype=int)
+    widths = text_columns(pipeline)
+    text = np.repeat([FEATURES.index(name) for name in widths], list(widths.values()))
+    return np.append(text, [FEATURES.index(name) for name in NUMERIC_FEATURES])

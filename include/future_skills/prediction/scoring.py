@@ -5,19 +5,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from sklearn.preprocessing import TargetEncoder
 
 from future_skills.dataset.features import FeatureTables
-from future_skills.domain import FEATURES, NUMERIC_FEATURES
+from future_skills.domain import NUMERIC_FEATURES
+from future_skills.model.preprocessing import feature_of_column, is_constant, text_columns
 from future_skills.model.scores import in_level_order
-
-
-def _widths(encoder: Any) -> list[int]:
-    """How many columns the encoder gives each of its features."""
-    if isinstance(encoder, TargetEncoder):
-        classes = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
-        return [classes] * encoder.n_features_in_
-    return [len(categories) for categories in encoder.categories_]
 
 
 class PairScorer:
@@ -27,17 +19,14 @@ class PairScorer:
         """Encode each distinct text value of `features` once."""
         self.pipeline, self._features = pipeline, features
         self._classifier = pipeline["clf"]
-        self.constant = "preprocess" not in pipeline.named_steps
-        self.feature_of_column = np.zeros(0, dtype=int)
+        self.constant, self.feature_of_column = is_constant(pipeline), feature_of_column(pipeline)
         if self.constant:
             return
         columns = pipeline["preprocess"]
         self._sparse, self._scaler = columns.sparse_output_, columns.named_transformers_["num"]
-        encoder, names = columns.named_transformers_["cat"], columns.transformers_[0][2]
-        widths = _widths(encoder)
-        groups = np.repeat([FEATURES.index(name) for name in names], widths)
-        self.feature_of_column = np.append(groups, [FEATURES.index(name) for name in NUMERIC_FEATURES])
-        starts = np.cumsum([0, *widths])
+        encoder, widths = columns.named_transformers_["cat"], text_columns(pipeline)
+        names = list(widths)
+        starts = np.cumsum([0, *widths.values()])
         self._blocks = [self._encode(encoder, names, name, slice(*starts[at : at + 2])) for at, name in enumerate(names)]
 
     def _encode(self, encoder: Any, names: list[str], name: str, columns: slice) -> tuple[bool, Any]:
