@@ -51,7 +51,7 @@ def _axis(title: str = "", **more: Any) -> dict[str, Any]:
 
 def headline_plot(metrics: dict[str, Any], name: str) -> Figure:
     """One headline figure with its interval above the baselines and the champion; points on one scale from 0 to 1."""
-    own, others = metrics["overall"][name], list(metrics["baselines"])
+    own, others = metrics["overall"][name], [name for name in NAMES if name in metrics["baselines"]]
     low, high = own["ci"] or (own["value"], own["value"])
     labels = ["this version", *(NAMES[other] for other in others)]
     values = [own["value"], *(metrics["baselines"][other][name] for other in others)]
@@ -69,8 +69,18 @@ def headline_plot(metrics: dict[str, Any], name: str) -> Figure:
         "color": MODEL,
         "thickness": 2,
     }
-    trace = {"type": "scatter", "mode": "markers", "x": values, "y": labels, "marker": marker, "error_x": error}
-    return _figure([trace], 230, xaxis=_axis(range=[0, 1.02]), yaxis=_axis(autorange="reversed"))
+    trace = {
+        "type": "scatter",
+        "mode": "markers+text",
+        "x": values,
+        "y": labels,
+        "text": ["" if value is None else f"{value:.3f}" for value in values],
+        "textposition": "top center",
+        "cliponaxis": False,
+        "marker": marker,
+        "error_x": error,
+    }
+    return _figure([trace], 60 + 44 * len(labels), xaxis=_axis(range=[0, 1.02]), yaxis=_axis(autorange="reversed"))
 
 
 def confusion_plot(counts: list[list[int]]) -> Figure:
@@ -98,7 +108,7 @@ def confusion_plot(counts: list[list[int]]) -> Figure:
 def reliability_plot(reliability: dict[str, list[dict[str, float]]]) -> Figure:
     """Observed share over predicted probability, a line per level; on the diagonal a probability is what it says."""
     diagonal = {"type": "scatter", "mode": "lines", "x": [0, 1], "y": [0, 1], "line": {"color": BASELINE, "dash": "dot"}}
-    curves = [
+    curves: list[dict[str, Any]] = [
         {
             "type": "scatter",
             "mode": "lines+markers",
@@ -109,7 +119,8 @@ def reliability_plot(reliability: dict[str, list[dict[str, float]]]) -> Figure:
             "marker": {"color": LEVEL_COLOURS[level], "size": [6 + min(one["n"], 900) ** 0.5 / 3 for one in bins]},
             "line": {"color": LEVEL_COLOURS[level]},
         }
-        for level, bins in reliability.items()
+        for level in LEVELS
+        if (bins := reliability[level])
     ]
     return _figure(
         [{**diagonal, "showlegend": False, "hoverinfo": "skip"}, *curves],
@@ -146,7 +157,7 @@ def slices_plot(slices: list[dict[str, Any]]) -> Figure:
             "name": label,
             "x": [one[key] for one in largest],
             "y": names,
-            "marker": {"color": colour, "size": 11, "symbol": symbol},
+            "marker": {"color": colour, "size": 12, "symbol": symbol, "line": {"width": 3 if key == "base_rate" else 0}},
         }
         for key, label, colour, symbol in (
             ("base_rate", "share of HIGH: what guessing reaches", BASELINE, "line-ns-open"),

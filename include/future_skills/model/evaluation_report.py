@@ -7,6 +7,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from future_skills.config import TEMPLATE_FOLDER
+from future_skills.domain import LEVELS
 from future_skills.ledger.datasets import DatasetRow
 from future_skills.ledger.versions import VersionRow
 from future_skills.model import evaluation_plots as plots
@@ -48,6 +49,7 @@ def render_report(version: VersionRow, dataset: DatasetRow, metrics: dict[str, A
         population_in_words=POPULATIONS[metrics["population"]],
         target_names=TARGETS,
         baseline_names=plots.NAMES,
+        levels=LEVELS,
         plots=_plots(metrics),
         plotly=Markup(get_plotlyjs()),  # noqa: S704 - the library's own file
     )
