@@ -446,6 +446,13 @@ def put(store: Store, name: str, hours: float, now: datetime = NOW) -> str:
 
 def test_only_old_orphans_are_swept(hr, store, tmp_path):
     batch = add_batch(hr)
+    execute(
+        hr,
+        "INSERT INTO future_skills_ops.evaluation (version, dataset_id, request_key, population, mode, metrics)"
+        " VALUES ('v3', %s, 'k', 'cv', 'normal', '{}')",
+        (DATASET,),
+    )
+    hr.commit()
     registered = [
         f"datasets/{DATASET}/dataset.csv",
         f"datasets/{DATASET}/snapshot/roles.csv",
@@ -454,6 +461,8 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         "models/future_skills_model_v3.pkl",
         "models/future_skills_model_v3.evaluated.pkl",
         "models/future_skills_model_v3.json",
+        "models/future_skills_model_v3.md",
+        "models/future_skills_model_v3.evaluation-1.html",
         "models/notes.txt",
         "models/future_skills_model_v4_backup.pkl",
         "future_skills_model.pkl",
@@ -471,6 +480,7 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         "reports/orphan/drift.html",
         "models/future_skills_model_v4.pkl",
         "models/future_skills_model_v4.folds.pkl",
+        "models/future_skills_model_v3.evaluation-2.html",
         f"models/.future_skills_model_v3.pkl.{'0' * 32}.draft",
     ):
         put(store, name, 24.1)
@@ -481,7 +491,7 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
     store.path("datasets/link").symlink_to(outside)
     store.path("datasets/orphan/link").symlink_to(outside)
     swept = sweep(hr, store, NOW)
-    assert swept == {"prediction_changes": 0, "datasets": 1, "batches": 1, "reports": 1, "models": 2, "drafts": 1}
+    assert swept == {"prediction_changes": 0, "datasets": 1, "batches": 1, "reports": 1, "models": 2, "evaluations": 1, "drafts": 1}
     found = {str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file()}
     assert found - {"datasets/link/precious.csv"} == set(kept)
     assert not store.path("datasets/orphan").exists()

@@ -13,6 +13,7 @@ from future_skills.store.artifacts import Store
 CHANGES_KEPT = timedelta(days=400)
 ORPHANS_KEPT = timedelta(hours=24)
 MODEL_FILE = re.compile(r"future_skills_model_v(\d+)\.(?:.+\.)?(?:pkl|json)")
+EVALUATION_FILE = re.compile(r"future_skills_model_v\d+\.evaluation-(\d+)\.html")
 DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
 """What `Store.replace` writes before it renames; one that is a day old belongs to a process that died."""
 
@@ -21,24 +22,27 @@ def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta =
     """Delete old changes, and orphans older than `kept`; returns how many, by kind.
 
     Of the store only datasets/, batches/, reports/ and models/ are touched, and there only whole folders without a ledger
-    row, model files of numbers that were never registered, and drafts. Where the ledger is empty nothing is an orphan: it
-    is more likely that the ledger is the wrong one.
+    row, model files of numbers that were never registered, reports of evaluations that were never recorded, and drafts.
+    Where the ledger is empty nothing is an orphan: it is more likely that the ledger is the wrong one.
     """
     before = now - kept
     datasets, batches = _folders(store, "datasets", before), _folders(store, "batches", before)
-    reports, models = _folders(store, "reports", before), _model_files(store, before)
+    reports, models = _folders(store, "reports", before), _model_files(store, MODEL_FILE, before)
+    evaluations = _model_files(store, EVALUATION_FILE, before)
     drafts = [path for name in ("datasets", "batches", "reports", "models") for path in _drafts(store, name, before)]
     with connection:
         changes = execute(connection, "DELETE FROM future_skills_ops.prediction_change WHERE at < %s", (now - CHANGES_KEPT,))
         known_datasets = _known(connection, "SELECT dataset_id FROM future_skills_ops.dataset")
         known_batches = _known(connection, "SELECT batch_id FROM future_skills_ops.prediction_batch")
+        known_evaluations = _known(connection, "SELECT evaluation_id FROM future_skills_ops.evaluation")
         known_models = _known(connection, "SELECT number::text FROM future_skills_ops.model_version")
     return {
         "prediction_changes": changes,
         "datasets": _remove(datasets, known_datasets, lambda path: path.name),
         "batches": _remove(batches, known_batches, lambda path: path.name),
         "reports": _remove(reports, known_batches, lambda path: path.name),
-        "models": _remove(models, known_models, _number),
+        "models": _remove(models, known_models, lambda path: _number(MODEL_FILE, path)),
+        "evaluations": _remove(evaluations, known_evaluations, lambda path: _number(EVALUATION_FILE, path)),
         "drafts": sum(_delete(path) for path in drafts if path.exists()),
     }
 
@@ -47,8 +51,8 @@ def _known(connection: Connection, query: str) -> set[str]:
     return {str(value) for row in fetch_rows(connection, query) for value in row.values()}
 
 
-def _number(path: UPath) -> str:
-    match = MODEL_FILE.fullmatch(path.name)
+def _number(kind: re.Pattern[str], path: UPath) -> str:
+    match = kind.fullmatch(path.name)
     return match[1] if match else ""
 
 
@@ -80,8 +84,8 @@ def _folders(store: Store, name: str, before: datetime) -> list[UPath]:
     return [path for path in folders if all(_is_older(one, before) for one in (list(_files(path)) or [path]))]
 
 
-def _model_files(store: Store, before: datetime) -> list[UPath]:
-    return [path for path in _children(store.path("models")) if MODEL_FILE.fullmatch(path.name) and _is_older(path, before)]
+def _model_files(store: Store, kind: re.Pattern[str], before: datetime) -> list[UPath]:
+    return [path for path in _children(store.path("models")) if kind.fullmatch(path.name) and _is_older(path, before)]
 
 
 def _drafts(store: Store, name: str, before: datetime) -> list[UPath]:
