@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants test test-all lint format requirements clean
+.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -47,6 +47,15 @@ check-hr: .venv/.installed ## Verify an existing HR database (HR_DSN): version, 
 
 hr-grants: .venv/.installed ## Print the SQL that the DBA of an existing HR database runs once
 	@exec $(BIN)/python -m runtime.hr grants
+
+registry: .venv/.installed ## Print the model registry (of DATA=... or HR_DSN)
+	@exec $(BIN)/python -m runtime.registry page
+
+compare: .venv/.installed ## Print two versions side by side (A=v1 B=v2)
+	@exec $(BIN)/python -m runtime.registry compare "$(A)" "$(B)"
+
+model-card: .venv/.installed ## Print the model card of a version (VERSION=v1)
+	@exec $(BIN)/python -m runtime.registry card "$(VERSION)"
 
 test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whole chain (10 minutes at most)
 	@$(BIN)/pytest

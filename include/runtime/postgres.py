@@ -6,13 +6,17 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg2
 from psycopg2 import sql
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from future_skills.domain import FutureSkillsError
+from runtime.state import State
 
 DATABASES = ("airflow", "hr")
+STATUS_LINE = 7
+"""Of postmaster.pid: PostgreSQL writes there how far its start has come."""
 
 
 class EmbeddedServerError(FutureSkillsError):
@@ -41,11 +45,38 @@ def embedded_server(folder: Path) -> Iterator[dict[str, str]]:
     except Exception as error:  # whatever the package raises, a person has to look at the server's own log
         raise EmbeddedServerError(f"The embedded PostgreSQL does not start ({error}): see {folder / 'log'}.") from error
     try:
-        fields = parse_dsn(server.get_uri())
-        _create_databases(make_dsn(**fields))
-        yield {name: make_dsn(**{**fields, "dbname": name}) for name in DATABASES}
+        _create_databases(server.get_uri())
+        yield _dsns(server)
     finally:
         server.stop()
+
+
+@contextmanager
+def reached_server(state: State) -> Iterator[dict[str, str]]:
+    """The DSNs of a state's server: as it runs, or started for the while when nobody runs it. Only what was started is stopped.
+
+    Raises StateBusyError when a run is just starting or stopping it, EmbeddedServerError when it does not start.
+    """
+    if is_running(state.postgres):
+        yield _dsns(start_server(state.postgres))
+        return
+    with state.locked(), embedded_server(state.postgres) as databases:
+        yield databases
+
+
+def is_running(folder: Path) -> bool:
+    """Does a server answer for this data folder? A killed one leaves its postmaster.pid, whose process is gone."""
+    try:
+        lines = (folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        process = psutil.Process(int(lines[0]))
+        return len(lines) > STATUS_LINE and lines[STATUS_LINE].strip() == "ready" and process.name().startswith("postgres")
+    except (OSError, ValueError, IndexError, psutil.NoSuchProcess):
+        return False
+
+
+def _dsns(server: Any) -> dict[str, str]:
+    fields = parse_dsn(server.get_uri())
+    return {name: make_dsn(**{**fields, "dbname": name}) for name in DATABASES}
 
 
 def _create_databases(dsn: str) -> None:

@@ -6,9 +6,12 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from future_skills.database import fetch_row, fetch_rows
+from future_skills.database import fetch_row, fetch_rows, fetch_value
 from future_skills.domain import FutureSkillsError, LabelSource, Verdict
 from future_skills.store.signing import Artifact
+
+NAMED = 10
+"""Versions an error names; there may be hundreds."""
 
 
 class UnknownVersionError(FutureSkillsError):
@@ -70,7 +73,10 @@ def get_version(connection: Connection, version: str) -> VersionRow:
     """The version of that name. Raises UnknownVersionError."""
     row = fetch_row(connection, "SELECT * FROM future_skills_ops.model_version WHERE version = %s", (version,))
     if row is None:
-        raise UnknownVersionError(f"The ledger has no model version {version!r}: see MODEL_REGISTRY.md for those it has.")
+        query = "SELECT version FROM future_skills_ops.model_version ORDER BY number DESC LIMIT %s"
+        known = ", ".join(found["version"] for found in fetch_rows(connection, query, (NAMED,)))
+        has = f"the newest are {known} (all: MODEL_REGISTRY.md)" if known else "nothing was trained yet"
+        raise UnknownVersionError(f"The ledger has no model version {version!r}: {has}.")
     return _version(row)
 
 
@@ -106,3 +112,17 @@ def newest_evaluation(connection: Connection, version: str) -> EvaluationRow | N
         (version,),
     )
     return EvaluationRow(**row) if row else None
+
+
+def holdout_reads(connection: Connection, evaluation_id: int) -> int:
+    """How often the held-out roles had been read, by any version, up to and with that evaluation.
+
+    All versions share them: each look at the same roles makes a lucky result there a little more likely.
+    """
+    return int(
+        fetch_value(
+            connection,
+            "SELECT count(*) FROM future_skills_ops.evaluation WHERE population = 'holdout' AND evaluation_id <= %s",
+            (evaluation_id,),
+        )
+    )

@@ -10,6 +10,9 @@ from future_skills.dataset.labels import rule_levels
 PRIOR_WEIGHT = 2.0
 """Pseudo-decisions of the base rate mixed into a skill's share, so that one decision does not decide."""
 
+BASELINE_NAMES = {"majority": "majority", "rules": "rule formula", "skill_share": "skill share", "champion": "deployed model"}
+"""What a model is shown beside, in this order, in words."""
+
 
 @dataclass(frozen=True)
 class Guess:

@@ -6,12 +6,12 @@ from typing import Any
 from plotly.io import to_html
 
 from future_skills.domain import LEVELS
+from future_skills.model.baselines import BASELINE_NAMES
 
 Figure = dict[str, Any]
 
 MODEL, BASELINE, CHAMPION = "#2457a6", "#8a94a3", "#c77700"
 LEVEL_COLOURS = {"LOW": "#5b8fb9", "MEDIUM": "#d99a2b", "HIGH": "#b5362c"}
-NAMES = {"majority": "majority", "rules": "rule formula", "skill_share": "skill share", "champion": "deployed model"}
 MOST_SLICES = 30
 CONFIG = {"displayModeBar": False, "responsive": True, "plotlyServerURL": ""}
 
@@ -51,9 +51,9 @@ def _axis(title: str = "", **more: Any) -> dict[str, Any]:
 
 def headline_plot(metrics: dict[str, Any], name: str) -> Figure:
     """One headline figure with its interval above the baselines and the champion; points on one scale from 0 to 1."""
-    own, others = metrics["overall"][name], [name for name in NAMES if name in metrics["baselines"]]
+    own, others = metrics["overall"][name], [name for name in BASELINE_NAMES if name in metrics["baselines"]]
     low, high = own["ci"] or (own["value"], own["value"])
-    labels = ["this version", *(NAMES[other] for other in others)]
+    labels = ["this version", *(BASELINE_NAMES[other] for other in others)]
     values = [own["value"], *(metrics["baselines"][other][name] for other in others)]
     nothing = [0.0] * len(others)
     known = own["value"] is not None

@@ -11,6 +11,7 @@ from future_skills.domain import LEVELS
 from future_skills.ledger.datasets import DatasetRow
 from future_skills.ledger.versions import VersionRow
 from future_skills.model import evaluation_plots as plots
+from future_skills.model.baselines import BASELINE_NAMES
 
 POPULATIONS = {
     "holdout": "job roles held out from this model from the beginning",
@@ -25,11 +26,11 @@ TARGETS = {
 
 
 def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return "–" if value is None else f"{value:z.3f}"
 
 
 def _signed(value: float | None) -> str:
-    return "–" if value is None else f"{value:+.3f}"
+    return "–" if value is None else f"{value:+z.3f}"
 
 
 def _interval(ci: list[float] | None) -> str:
@@ -48,7 +49,7 @@ def render_report(version: VersionRow, dataset: DatasetRow, metrics: dict[str, A
         metrics=metrics,
         population_in_words=POPULATIONS[metrics["population"]],
         target_names=TARGETS,
-        baseline_names=plots.NAMES,
+        baseline_names=BASELINE_NAMES,
         levels=LEVELS,
         plots=_plots(metrics),
         plotly=Markup(get_plotlyjs()),  # noqa: S704 - the library's own file

@@ -4,7 +4,7 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.ledger.versions import get_evaluation, get_version
 from future_skills.registry.approvals import ApprovalRequest
-from future_skills.registry.page import markdown_environment
+from future_skills.registry.markdown import markdown_environment
 
 
 def render_request(connection: Connection, request: ApprovalRequest) -> str:

@@ -1,0 +1,46 @@
+"""How the registry's pages become Markdown: values made inert and short, the same words everywhere."""
+
+import re
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from future_skills.config import TEMPLATE_FOLDER
+from future_skills.model.baselines import BASELINE_NAMES
+
+UNKNOWN_ACCURACY = "agreement with the rules, accuracy unknown"
+"""Beside every figure that was measured against bootstrap labels."""
+
+
+def _cell(value: Any) -> str:
+    """Text that stays inside its table cell, without markup or links of its own."""
+    if value is None:
+        return "–"
+    return " ".join(re.sub(r"([|`\[])", r"\\\1", str(value)).replace("<", "&lt;").split())
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:z.3f}"
+
+
+def _signed(value: float | None) -> str:
+    return "–" if value is None else f"{value:+z.3f}"
+
+
+def _interval(metric: dict[str, Any]) -> str:
+    ci = metric.get("ci")
+    return _number(metric["value"]) + (f" [{ci[0]:.3f}, {ci[1]:.3f}]" if ci else "")
+
+
+def markdown_environment() -> Environment:
+    """Templates of Markdown pages; the filters cell, number, signed and interval make values inert and short."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE_FOLDER),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,  # noqa: S701 - Markdown; the cell filter makes values inert
+    )
+    environment.filters.update(cell=_cell, number=_number, signed=_signed, interval=_interval)
+    environment.globals.update(unknown_accuracy=UNKNOWN_ACCURACY, baseline_names=BASELINE_NAMES)
+    return environment

@@ -1,0 +1,110 @@
+"""`make registry`, `make compare` and `make model-card`: the registry in the terminal, of a local state or of HR_DSN."""
+
+import argparse
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import groupby
+
+from psycopg2.extensions import connection as Connection
+
+from future_skills.config import Settings
+from future_skills.database import connect
+from future_skills.domain import FutureSkillsError
+from future_skills.ledger.migrate import require_ledger
+from future_skills.registry.card import render_card
+from future_skills.registry.comparison import render_comparison
+from future_skills.registry.page import render_registry
+from runtime.options import SETTINGS_ERRORS, OptionsError, RunOptions, in_words
+from runtime.postgres import reached_server
+from runtime.state import State
+
+SEPARATOR = re.compile(r"(?<!\\)\|")
+"""Between two cells; an escaped bar is text."""
+
+
+class NoStateError(FutureSkillsError):
+    """Nothing has run for this company yet."""
+
+
+@contextmanager
+def ledger(options: RunOptions, settings: Settings) -> Iterator[Connection]:
+    """A connection that can only read, to HR_DSN or to the state's own server, which is started for it when it is not.
+
+    Raises NoStateError, StateBusyError when a run is just starting or stopping, LedgerMissingError, HRDatabaseDownError.
+    """
+    if settings.hr_dsn is not None:
+        with _reading(settings.hr_dsn.get_secret_value()) as connection:
+            yield connection
+        return
+    state = State(options.state_dir.absolute() / options.company_name(settings))
+    if not (state.postgres / "PG_VERSION").exists():
+        raise NoStateError(f"There is nothing at {state.root} yet: run `make run` first, with the same DATA.")
+    with reached_server(state) as databases, _reading(databases["hr"]) as connection:
+        yield connection
+
+
+@contextmanager
+def _reading(dsn: str) -> Iterator[Connection]:
+    with closing(connect(dsn)) as connection:
+        connection.set_session(readonly=True)
+        require_ledger(connection)
+        yield connection
+
+
+def aligned(markdown: str) -> str:
+    """The same Markdown with the cells of each table padded to columns, for a terminal."""
+    lines: list[str] = []
+    for is_table, block in groupby(markdown.splitlines(), key=lambda line: line.startswith("|")):
+        if not is_table:
+            lines.extend(block)
+            continue
+        rows = [[cell.strip() for cell in SEPARATOR.split(line.rstrip())[1:-1]] for line in block]
+        widths = [max(len(row[column]) for row in rows if column < len(row)) for column in range(max(map(len, rows)))]
+        for row in rows:
+            fill = "-" if set("".join(row)) == {"-"} else " "
+            lines.append("| " + " | ".join(cell.ljust(width, fill) for cell, width in zip(row, widths, strict=False)) + " |")
+    return "\n".join(lines)
+
+
+def required(command: str, names: list[str]) -> list[str]:
+    """The versions a command is about, none of them missing. Raises OptionsError."""
+    variables = {"compare": ("A", "B"), "card": ("VERSION",)}.get(command, ())
+    for name, variable in zip(names, variables, strict=True):
+        if not name.strip():
+            raise OptionsError(f"{variable} is missing: name a version, as in {variable}=v1.")
+    if command == "compare" and names[0].strip() == names[1].strip():
+        raise OptionsError(f"A and B are both {names[0].strip()}: name two versions.")
+    return [name.strip() for name in names]
+
+
+def render(connection: Connection, command: str, names: list[str]) -> str:
+    """What a command prints. Raises UnknownVersionError."""
+    if command == "compare":
+        return render_comparison(connection, *names)
+    if command == "card":
+        return render_card(connection, *names)
+    return render_registry(connection)
+
+
+def main() -> int:
+    """Run one of the commands; an error is one sentence."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("page").set_defaults(names=[])
+    commands.add_parser("compare").add_argument("names", nargs=2, metavar="VERSION")
+    commands.add_parser("card").add_argument("names", nargs=1, metavar="VERSION")
+    arguments = parser.parse_args()
+    try:
+        names = required(arguments.command, arguments.names)
+        with ledger(RunOptions(), Settings()) as connection:
+            print(aligned(render(connection, arguments.command, names)))
+    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
+        print(f"Error: {in_words(error)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
