@@ -491,7 +491,15 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
     store.path("datasets/link").symlink_to(outside)
     store.path("datasets/orphan/link").symlink_to(outside)
     swept = sweep(hr, store, NOW)
-    assert swept == {"prediction_changes": 0, "datasets": 1, "batches": 1, "reports": 1, "models": 2, "evaluations": 1, "drafts": 1}
+    assert swept == {
+        "prediction_changes": 0,
+        "datasets": 1,
+        "batches": 1,
+        "reports": 1,
+        "models": 2,
+        "evaluations": 1,
+        "drafts": 1,
+    }
     found = {str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file()}
     assert found - {"datasets/link/precious.csv"} == set(kept)
     assert not store.path("datasets/orphan").exists()
