@@ -168,6 +168,26 @@ def test_an_older_dataset_with_too_little_to_learn_from_gives_no_back_test(datas
     assert backtest(then, later_decisions(then, dataset), LOGISTIC) is None
 
 
+def test_an_answer_that_is_no_number_is_not_measured_anywhere(bench, monkeypatch):
+    from sklearn.linear_model import LogisticRegression
+
+    version = bench.train(bench.export())
+    monkeypatch.setattr(LogisticRegression, "predict_proba", lambda _, rows: np.full((rows.shape[0], 3), np.nan))
+    evaluation = bench.evaluate(version)
+    assert evaluation.verdict == "reject"
+    assert evaluation.metrics["importance"] is None
+    assert evaluation.metrics["known_roles"]["overall"]["ap_high"]["value"] is None
+    assert b"values that are no numbers" in bench.store.read(evaluation.metrics["report_uri"])
+
+
+def test_a_back_test_that_gives_no_numbers_is_none(dataset, monkeypatch):
+    from future_skills.model import backtest as backtests
+
+    then = older(dataset, slice(0, 50))
+    monkeypatch.setattr(backtests, "probabilities_of", lambda _, rows: np.full((len(rows), 3), np.nan))
+    assert backtest(then, later_decisions(then, dataset), LOGISTIC) is None
+
+
 @pytest.fixture
 def counted(monkeypatch) -> list:
     """Back-tests that were really made."""

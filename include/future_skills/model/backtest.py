@@ -42,7 +42,7 @@ def backtest(older: Dataset, later: pd.DataFrame, configuration: Configuration) 
     it. Pairs undecided then and pairs decided anew are shown apart, as only for the latter is there something to repeat;
     the model too has learned from the decision they had. Roles of both sides are in it: it asks about time, not about new
     roles, and nothing is chosen by it. Costs one fit: a fifth of the older decisions is kept from it to choose the cuts.
-    None when the older dataset has too little to learn from.
+    None when the older dataset has too little to learn from, or an answer is no number.
     """
     try:
         pipeline, cuts = fit_and_cut(older.training, configuration)
@@ -51,6 +51,8 @@ def backtest(older: Dataset, later: pd.DataFrame, configuration: Configuration) 
     tables = FeatureTables(older.snapshot)
     rows = tables.frame(*tables.positions(later["job_role_id"], later["skill_id"]))
     probabilities = probabilities_of(pipeline, rows)
+    if not np.isfinite(probabilities).all():
+        return None
     predicted = levels_of(scores_of(probabilities), cuts)
     truth = later["future_need_level"].to_numpy(dtype=object)
     undecided, persisting = later["undecided"].to_numpy(dtype=bool), later["persisting"].to_numpy(dtype=object)

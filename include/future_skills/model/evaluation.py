@@ -134,7 +134,7 @@ def _measure_all(
         "rows": len(population.rows),
         "high": int((population.levels == "HIGH").sum()),
         **measured,
-        "importance": permutation_importance(population.rows, opinions[0].parts, seed) if opinions else None,
+        "importance": permutation_importance(population.rows, opinions[0].parts, seed) if measured["baselines"] else None,
         "cv": version.facts["cv"],
         "fit_seconds": version.facts["fit_seconds"],
         "targets": _targets(measured, version),
