@@ -13,6 +13,9 @@ from future_skills.domain import FEATURES, NUMERIC_FEATURES, TEXT_FEATURES
 ENCODED_BY_TARGET = ("skill_name", "skill_category", "job_department")
 """job_role_name is accepted and dropped: a role never seen has no history of its own."""
 
+DENSE_CATEGORIES = 255
+"""Ten thousand skills in a dense matrix would be gigabytes; 255 columns of doubles are 130 MB in 65,000 rows."""
+
 
 def build_pipeline(
     preprocessing: str, estimator: ClassifierMixin, *, classes: int, random_state: int, dense: bool = False
@@ -20,14 +23,20 @@ def build_pipeline(
     """A pipeline `preprocess` (text first, numbers second) and `clf`, for `classes` distinct levels (at least 2).
 
     `target` encodes text by the level shares of its rows, cross-fitted so that no row sees its own label; `onehot` gives
-    every text value a column, sparse unless the estimator needs them `dense`.
+    every text value a column. These are sparse unless the estimator needs them `dense`: then a feature has DENSE_CATEGORIES
+    columns at most, its most frequent values and one for all others, those never seen among them.
     """
     if preprocessing == "target":
         target_type = "binary" if classes == 2 else "multiclass"  # noqa: PLR2004
         encoder = TargetEncoder(target_type=target_type, smooth="auto", cv=5, shuffle=True, random_state=random_state)
         text = ("cat", encoder, list(ENCODED_BY_TARGET))
     else:
-        text = ("cat", OneHotEncoder(handle_unknown="ignore", sparse_output=not dense), list(TEXT_FEATURES))
+        encoder = OneHotEncoder(
+            handle_unknown="infrequent_if_exist" if dense else "ignore",
+            max_categories=DENSE_CATEGORIES if dense else None,
+            sparse_output=not dense,
+        )
+        text = ("cat", encoder, list(TEXT_FEATURES))
     columns = ColumnTransformer([text, ("num", StandardScaler(), list(NUMERIC_FEATURES))], remainder="drop")
     return Pipeline([("preprocess", columns), ("clf", estimator)])
 
@@ -43,7 +52,8 @@ def text_columns(pipeline: Any) -> dict[str, int]:
     if isinstance(encoder, TargetEncoder):
         classes = len(encoder.classes_) if encoder.target_type_ == "multiclass" else 1
         return dict.fromkeys(names, classes)
-    return {name: len(categories) for name, categories in zip(names, encoder.categories_, strict=True)}
+    most = encoder.max_categories
+    return {name: min(len(found), most or len(found)) for name, found in zip(names, encoder.categories_, strict=True)}
 
 
 def feature_of_column(pipeline: Any) -> np.ndarray:
