@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from future_skills.domain import FEATURES, FutureSkillsError
 from future_skills.model.estimators import InvalidParametersError, build_estimator, find_estimator
+from future_skills.model.finishing import finish
 from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.preprocessing import build_pipeline
 from future_skills.model.scores import probabilities_of
@@ -45,8 +46,8 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
     """Fit to rows with the 11 features, `future_need_level` and `weight`.
 
     A level with a single row is left out, as nothing can be learned of it; with one level left the pipeline answers that
-    level always. The fitted forest is set to one thread: sums over threads would differ in their last digits.
-    Raises NothingToLearnError without rows.
+    level always. The result predicts with one thread. Raises NothingToLearnError without rows, MissingExtraError,
+    InvalidParametersError.
     """
     counts = rows["future_need_level"].value_counts()
     rows = rows[rows["future_need_level"].isin(counts.index[counts >= FEWEST_PER_CLASS])]
@@ -66,8 +67,7 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error
-    if "n_jobs" in pipeline["clf"].get_params(deep=False):
-        pipeline["clf"].n_jobs = 1
+    finish(pipeline)
     return pipeline
 
 
