@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card test test-all lint format requirements clean
+.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,14 @@ compare: .venv/.installed ## Print two versions side by side (A=v1 B=v2)
 model-card: .venv/.installed ## Print the model card of a version (VERSION=v1)
 	@exec $(BIN)/python -m runtime.registry card "$(VERSION)"
 
+extras: .venv/.installed ## Install the estimators xgboost and lightgbm
+	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-extras.txt; } \
+	  || $(BIN)/python -m pip install --quiet -r requirements-extras.txt
+
+extras-keras: .venv/.installed ## Install the estimator keras, with jax behind it (400 MB)
+	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-keras.txt; } \
+	  || $(BIN)/python -m pip install --quiet -r requirements-keras.txt
+
 test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whole chain (10 minutes at most)
 	@$(BIN)/pytest
 
@@ -72,8 +80,11 @@ format: .venv/.installed-dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
 
-requirements: .venv/.installed ## Compile requirements.in into requirements.txt
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header requirements.in -o requirements.txt > /dev/null
+requirements: .venv/.installed ## Compile the requirements*.in into the pinned requirements*.txt
+	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header "$$@" > /dev/null; }
+	compile requirements.in -o requirements.txt
+	compile -c requirements.txt requirements-extras.in -o requirements-extras.txt
+	compile -c requirements.txt requirements-keras.in -o requirements-keras.txt
 
 clean: ## Remove the environment and caches (the state in var/ stays)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

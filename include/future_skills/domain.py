@@ -35,6 +35,9 @@ ESTIMATOR_NAMES: Final = (
     "mlp",
     "voting",
     "stacking",
+    "xgboost",
+    "lightgbm",
+    "keras",
 )
 """The entries of the estimator table, for forms and settings that must not import scikit-learn."""
 

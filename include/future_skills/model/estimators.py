@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 from future_skills.domain import FutureSkillsError
+from future_skills.model import extras
 
 Factory = Callable[[int, int], ClassifierMixin]
 
@@ -90,6 +91,9 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = {
         "logistic regression over the three",
         needs_dense=True,
     ),
+    "xgboost": EstimatorEntry(extras.xgboost, "150 rounds, depth 4, learning rate .06", loadable_by_hr=False),
+    "lightgbm": EstimatorEntry(extras.lightgbm, "150 rounds, 15 leaves, learning rate .06", loadable_by_hr=False),
+    "keras": EstimatorEntry(extras.keras, "a network with one hidden layer of 32", needs_dense=True, loadable_by_hr=False),
 }
 
 
@@ -103,7 +107,8 @@ def find_estimator(name: str) -> EstimatorEntry:
 def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: int, threads: int) -> ClassifierMixin:
     """A fresh estimator with its hyperparameters.
 
-    Raises UnknownEstimatorError, or InvalidParametersError for a hyperparameter it does not have or a value it refuses.
+    Raises UnknownEstimatorError, MissingExtraError, or InvalidParametersError for a hyperparameter it does not have or a
+    value it refuses.
     """
     estimator = find_estimator(name).factory(random_state, threads)
     unknown = sorted(set(parameters) - set(estimator.get_params()))
@@ -113,6 +118,6 @@ def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: i
     estimator.set_params(**parameters)
     try:
         estimator._validate_params()  # scikit-learn's own check, before hours of fitting rather than after
-    except ValueError as error:
-        raise InvalidParametersError(f"{name} refuses its hyperparameters: {error}") from None
+    except (ValueError, TypeError) as error:
+        raise InvalidParametersError(f"{name} refuses its hyperparameters: {str(error).splitlines()[0]}") from None
     return estimator

@@ -1,0 +1,129 @@
+"""Estimators of optional packages: levels, weights, seeds, threads, and what is said where a package is absent."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from future_skills.domain import LEVELS
+from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, build_estimator
+from future_skills.model.fitting import fit_pipeline
+from future_skills.model.scores import probabilities_of
+from support.estimators import EXTRAS, configuration, needed
+
+INCLUDE = Path(__file__).parents[2] / "include"
+
+
+@pytest.fixture(params=EXTRAS)
+def extra(request) -> str:
+    return needed(request.param)
+
+
+def test_a_level_means_the_same_in_training_and_prediction(extra, dataset):
+    rows = dataset.training.assign(future_need_level=np.resize(LEVELS, len(dataset.training)))
+    rows["internal_usage"] = rows["future_need_level"].map({"LOW": 0.0, "MEDIUM": 0.5, "HIGH": 1.0})
+    rounds = {"epochs": 20} if extra == "keras" else {"n_estimators": 20}
+    pipeline = fit_pipeline(rows, configuration(extra, **rounds))
+    best = probabilities_of(pipeline, rows).argmax(axis=1)
+    assert np.mean(np.array(LEVELS)[best] == rows["future_need_level"]) > 0.99
+    assert np.mean(pipeline.predict(rows) == rows["future_need_level"]) > 0.99
+
+
+def test_two_levels_are_enough(extra, dataset):
+    rows = dataset.training[dataset.training["future_need_level"].isin(["MEDIUM", "HIGH"])]
+    probabilities = probabilities_of(fit_pipeline(rows, configuration(extra)), rows)
+    assert not probabilities[:, LEVELS.index("LOW")].any()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
+
+
+def test_weights_reach_the_estimator(extra, dataset):
+    rows = dataset.training
+    heavy = rows.assign(weight=np.where(rows["future_need_level"] == "HIGH", 50.0, 1.0))
+    plain, weighted = (probabilities_of(fit_pipeline(given, configuration(extra)), rows) for given in (rows, heavy))
+    assert weighted[:, 2].mean() > plain[:, 2].mean() + 0.1
+
+
+def test_the_same_seed_gives_the_same_model_however_many_threads(extra, dataset):
+    one, two = (fit_pipeline(dataset.training, replace(configuration(extra), threads=threads)) for threads in (1, 2))
+    np.testing.assert_array_equal(*(probabilities_of(pipeline, dataset.training) for pipeline in (one, two)))
+
+
+def test_an_artefact_holds_no_training_row(extra, dataset):
+    """The wrapper of keras remembers the arguments of its fit, the rows' weights among them."""
+    classifier = fit_pipeline(dataset.training, configuration(extra))["clf"]
+    arrays = [value for value in vars(classifier).values() if isinstance(value, np.ndarray)]
+    assert not any(len(array) == len(dataset.training) for array in arrays)
+    assert "sample_weight" not in str(vars(classifier).get("fit_kwargs"))
+
+
+@pytest.mark.parametrize(
+    ("estimator", "parameters", "reason"),
+    [
+        ("xgboost", {"trees": 5}, "no hyperparameter trees"),
+        ("xgboost", {"n_estimators": -1}, "n_estimators has to be a whole number of at least 1, not -1"),
+        ("xgboost", {"n_estimators": "many"}, "n_estimators has to be"),
+        ("xgboost", {"max_depth": "deep"}, "Invalid Parameter format for max_depth"),
+        ("xgboost", {"subsample": 5}, "subsample"),
+        ("xgboost", {"booster": "gbforest"}, "Unknown gbm type gbforest"),
+        ("xgboost", {"objective": "count:poisson"}, "objective has to stay 'binary:logistic'"),
+        ("xgboost", {"early_stopping_rounds": 3}, "refuses its hyperparameters"),
+        ("lightgbm", {"n_estimators": 0}, "n_estimators has to be"),
+        ("lightgbm", {"num_leaves": 1}, "num_leaves"),
+        ("lightgbm", {"learning_rate": -1.0}, "learning_rate"),
+        ("lightgbm", {"boosting_type": "forest"}, "Unknown boosting type forest"),
+        ("lightgbm", {"objective": "regression"}, "objective has to stay None"),
+        ("keras", {"epochs": 0}, "'epochs' parameter"),
+        ("keras", {"dropout": 1.5}, "'dropout' parameter"),
+        ("keras", {"hidden": "wide"}, "'hidden' parameter"),
+        ("keras", {"layers": [3]}, "no hyperparameter layers; it has batch_size, dropout"),
+    ],
+)
+def test_a_hyperparameter_is_refused_before_anything_is_fitted(estimator, parameters, reason):
+    with pytest.raises(InvalidParametersError, match=reason):
+        build_estimator(needed(estimator), parameters, random_state=1, threads=1)
+
+
+def test_layers_without_a_width_are_an_error_of_the_parameters(dataset):
+    with pytest.raises(InvalidParametersError, match="hidden has to be widths"):
+        fit_pipeline(dataset.training, configuration(needed("keras"), hidden=[8, 0]))
+
+
+def test_the_hr_application_is_not_promised_what_it_cannot_load():
+    assert {name for name, entry in ESTIMATORS.items() if not entry.loadable_by_hr} == set(EXTRAS)
+
+
+@pytest.mark.parametrize(("estimator", "target"), EXTRAS.items())
+def test_a_missing_package_names_the_command_that_installs_it(estimator, target):
+    """In a process of its own, whose finder of modules does not know the package."""
+    program = f"""
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == {estimator!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+from future_skills.model.estimators import ESTIMATORS, build_estimator
+from future_skills.domain import FutureSkillsError
+
+try:
+    build_estimator({estimator!r}, {{}}, random_state=1, threads=1)
+except FutureSkillsError as error:
+    print(type(error).__name__, error)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(INCLUDE)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.startswith("MissingExtraError")
+    assert f"run `make {target}`" in done.stdout
+
+
+def test_the_table_needs_none_of_the_optional_packages():
+    program = "import sys, future_skills.model.estimators; print({'xgboost', 'lightgbm', 'keras', 'jax'} & set(sys.modules))"
+    environment = {**os.environ, "PYTHONPATH": str(INCLUDE)}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    assert done.stdout.strip() == "set()"
