@@ -1,74 +1,136 @@
 """Why a pair has its score: exact contributions of the features on the model's additive scale."""
 
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from scipy import sparse
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import TargetEncoder
 
 from future_skills.domain import FEATURES, LEVELS
 from future_skills.model.scores import SCORE_WEIGHTS
 from future_skills.prediction.scoring import PairScorer
+from future_skills.prediction.tree_paths import Tree, boosting_paths, forest_paths, histogram_paths, path_table
+
+Method = Literal["path", "coefficients", "tree_shap", "none"]
+
+VALUES_AT_ONCE = 20_000_000
+"""How many Shapley values a library may give at once: one per row, column and class."""
 
 
-def contributions(scorer: PairScorer, role_index: np.ndarray, skill_index: np.ndarray) -> np.ndarray | None:
-    """Contributions of the 11 features to each pair, shape (n, 11); None for estimators without an additive form.
+@dataclass(frozen=True)
+class Attribution:
+    """Contributions (n, 11) in FEATURES order and the base (n,) of pairs: their sum is the additive quantity of each.
 
-    Forests: points of score, each split of a path credited with the change it makes to the expected score, averaged over
-    trees (Saabas 2014, "Interpreting random forests"); with the mean score of the roots they sum to the score.
-    Logistic regression: log-odds of HIGH (or the highest level known) against LOW, relative to the average row.
+    Forests: points of score, from the mean of the roots. All others: q = sum over the known levels of (w - mean w) * raw, raw
+    being the log-odds of the decision function (for two levels -d/2 and d/2), w 0, 0.5, 1 for LOW, MEDIUM, HIGH. A constant
+    common to all levels changes no probability, and as the weights sum to 0, no attribution.
     """
+
+    contributions: np.ndarray
+    base: np.ndarray
+    method: Method
+
+
+def attribute(scorer: PairScorer, role_index: np.ndarray, skill_index: np.ndarray) -> Attribution | None:
+    """What each of the 11 features adds to each pair; None where the estimator has no exact additive form."""
     if scorer.constant:
         return None
     classifier = scorer.pipeline["clf"]
-    if isinstance(classifier, RandomForestClassifier):
-        return _forest(classifier, scorer.matrix(role_index, skill_index), scorer.feature_of_column)
-    if isinstance(classifier, LogisticRegression):
-        return _linear(scorer, scorer.matrix(role_index, skill_index))
+    for kind, explain in _EXPLAINERS:
+        if isinstance(classifier, kind):
+            return explain(scorer, scorer.matrix(role_index, skill_index))
+    if hasattr(classifier, "shapley_values"):  # a wrapper of a boosting library, which may not be installed
+        return _by_shapley_values(scorer, scorer.matrix(role_index, skill_index))
     return None
 
 
-def _forest(forest: RandomForestClassifier, matrix: Any, feature_of_column: np.ndarray) -> np.ndarray:
-    points = np.array([SCORE_WEIGHTS[LEVELS.index(level)] for level in forest.classes_])
-    leaves = forest.apply(matrix)
-    total = np.zeros((matrix.shape[0], len(FEATURES)))
-    for number, tree in enumerate(forest.estimators_):
-        total += _path_table(tree.tree_, points, feature_of_column)[leaves[:, number]]
-    result: np.ndarray = total / len(forest.estimators_)
-    return result
+def raw_weights(classes: np.ndarray) -> np.ndarray:
+    """The weight in q of each column of the decision function: one for each class, or a single one for two classes."""
+    points = _points(classes) / SCORE_WEIGHTS.max()
+    centred: np.ndarray = points - points.mean()
+    return centred if len(classes) > 2 else centred[1:]  # noqa: PLR2004
 
 
-def _path_table(tree: Any, points: np.ndarray, feature_of_column: np.ndarray) -> np.ndarray:
-    """For each node, the contributions of the features along its path from the root, shape (nodes, 11)."""
-    value = tree.value[:, 0, :]
-    score = value @ points / value.sum(axis=1)
-    table = np.zeros((tree.node_count, len(FEATURES)))
-    parents = np.array([0])
-    while len(parents := parents[tree.children_left[parents] >= 0]):
-        feature = feature_of_column[tree.feature[parents]]
-        for children in (tree.children_left[parents], tree.children_right[parents]):
-            table[children] = table[parents]
-            table[children, feature] += score[children] - score[parents]
-        parents = np.concatenate([tree.children_left[parents], tree.children_right[parents]])
-    return table
+def _points(classes: np.ndarray) -> np.ndarray:
+    return np.array([SCORE_WEIGHTS[LEVELS.index(level)] for level in classes])
 
 
-def _linear(scorer: PairScorer, matrix: Any) -> np.ndarray:
-    classifier = scorer.pipeline["clf"]
-    classes = list(classifier.classes_)
-    known = [level for level in LEVELS if level in classes]
-    if len(classifier.coef_) == 1:
-        slope = classifier.coef_[0] * (1 if classes[1] == known[-1] else -1)
-    else:
-        slope = classifier.coef_[classes.index(known[-1])] - classifier.coef_[classes.index(known[0])]
+def _forest(scorer: PairScorer, matrix: Any) -> Attribution:
+    forest = scorer.pipeline["clf"]
+    paths = forest_paths(forest, matrix, _points(forest.classes_) / len(forest.estimators_))
+    return _by_paths(paths, np.zeros(matrix.shape[0]), scorer.feature_of_column)
+
+
+def _boosting(scorer: PairScorer, matrix: Any) -> Attribution:
+    boosting = scorer.pipeline["clf"]
+    weights = raw_weights(boosting.classes_)
+    return _by_paths(
+        boosting_paths(boosting, matrix, weights), boosting._raw_predict_init(matrix) @ weights, scorer.feature_of_column
+    )
+
+
+def _histogram_boosting(scorer: PairScorer, matrix: np.ndarray) -> Attribution | None:
+    boosting = scorer.pipeline["clf"]
+    if boosting.is_categorical_ is not None:  # it sorts its columns anew then
+        return None
+    weights = raw_weights(boosting.classes_)
+    start = np.full(len(matrix), (boosting._baseline_prediction @ weights).item())
+    return _by_paths(histogram_paths(boosting, matrix, weights), start, scorer.feature_of_column)
+
+
+def _by_paths(paths: Iterator[tuple[Tree, np.ndarray]], base: np.ndarray, feature_of_column: np.ndarray) -> Attribution:
+    total = np.zeros((len(base), len(FEATURES)))
+    for tree, leaves in paths:
+        table, root = path_table(tree, feature_of_column)
+        total += table[leaves]
+        base = base + root
+    return Attribution(total, base, "path")
+
+
+def _by_coefficients(scorer: PairScorer, matrix: Any) -> Attribution:
+    """Relative to the average row: numbers are scaled to an average of 0, shares of levels have the training rows'."""
+    classifier, weights = scorer.pipeline["clf"], raw_weights(scorer.pipeline.classes_)
+    slope = weights @ classifier.coef_
     encoder = scorer.pipeline["preprocess"].named_transformers_["cat"]
     centre = np.zeros(len(slope))
     if isinstance(encoder, TargetEncoder):
         averages = np.tile(np.atleast_1d(encoder.target_mean_), encoder.n_features_in_)
-        centre[: len(averages)] = averages  # numbers are scaled: their average is 0
-    group = np.eye(len(FEATURES))[scorer.feature_of_column] * slope[:, None]
-    product = matrix @ group
-    dense: np.ndarray = np.asarray(product.todense() if sparse.issparse(product) else product) - centre @ group
-    return dense
+        centre[: len(averages)] = averages
+    groups = _groups(scorer) * slope[:, None]
+    contributions = _dense(matrix @ groups) - centre @ groups
+    base = float(weights @ classifier.intercept_ + centre @ slope)
+    return Attribution(contributions, np.full(matrix.shape[0], base), "coefficients")
+
+
+def _by_shapley_values(scorer: PairScorer, matrix: Any) -> Attribution:
+    classifier, weights, groups = scorer.pipeline["clf"], raw_weights(scorer.pipeline.classes_), _groups(scorer)
+    rows = max(1, VALUES_AT_ONCE // (matrix.shape[1] * len(weights)))
+    contributions, base = np.zeros((matrix.shape[0], len(FEATURES))), np.zeros(matrix.shape[0])
+    for start in range(0, matrix.shape[0], rows):
+        part = slice(start, start + rows)
+        for weight, values in zip(weights, classifier.shapley_values(matrix[part]), strict=True):
+            contributions[part] += weight * _dense(values[:, :-1] @ groups)
+            base[part] += weight * _dense(values[:, -1:])[:, 0]
+    return Attribution(contributions, base, "tree_shap")
+
+
+_EXPLAINERS: tuple[tuple[type, Callable[[PairScorer, Any], Attribution | None]], ...] = (
+    (LogisticRegression, _by_coefficients),
+    (RandomForestClassifier, _forest),
+    (GradientBoostingClassifier, _boosting),
+    (HistGradientBoostingClassifier, _histogram_boosting),
+)
+
+
+def _groups(scorer: PairScorer) -> np.ndarray:
+    """Which of the 11 features each column belongs to, shape (columns, 11), 1 or 0."""
+    groups: np.ndarray = np.eye(len(FEATURES))[scorer.feature_of_column]
+    return groups
+
+
+def _dense(matrix: Any) -> np.ndarray:
+    return np.asarray(matrix.todense() if sparse.issparse(matrix) else matrix)

@@ -18,8 +18,8 @@ STRENGTH_SHARES = (0.5, 0.25, 0.1)
 class Explained:
     """What is known of some pairs, one entry each.
 
-    `decisions` are HR's own levels (None: undecided), `unfamiliar` marks pairs unlike the training data, `contributions` is
-    (n, 11) or None; rows of LOW pairs there are not read.
+    `decisions` are HR's own levels (None: undecided), `unfamiliar` marks pairs unlike the training data, `contributions` are
+    (n, 11) and `methods` how each row of them was found, `none` where there are none; those of LOW pairs are not read.
     """
 
     probabilities: np.ndarray
@@ -27,7 +27,8 @@ class Explained:
     levels: np.ndarray
     decisions: np.ndarray
     unfamiliar: np.ndarray
-    contributions: np.ndarray | None
+    contributions: np.ndarray
+    methods: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def explain(pairs: Explained, signature: Signature) -> tuple[list[str], list[str
     rationales, explanations = [], []
     for row in range(len(pairs.scores)):
         level, decision = str(pairs.levels[row]), pairs.decisions[row]
-        factors = _factors(pairs.contributions[row], wording) if pairs.contributions is not None and level != "LOW" else []
+        factors = _factors(pairs.contributions[row], wording) if level != "LOW" else []
         text = rationale(level, float(pairs.scores[row]), factors, wording, decision, bool(pairs.unfamiliar[row]), signature)
         rationales.append(text)
         explanations.append(
@@ -55,6 +56,7 @@ def explain(pairs: Explained, signature: Signature) -> tuple[list[str], list[str
                 {
                     "text": text,
                     "top_factors": factors,
+                    "method": str(pairs.methods[row]) if factors else "none",
                     "prediction_level": level,
                     "confidence": float(confidence[row]),
                     "source": "future_skills",

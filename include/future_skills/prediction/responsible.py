@@ -9,7 +9,7 @@ from future_skills.dataset.features import FeatureTables, PairValues
 from future_skills.dataset.reading import Dataset
 from future_skills.domain import FEATURES, LEVELS
 from future_skills.ledger.versions import VersionRow
-from future_skills.prediction.attribution import contributions
+from future_skills.prediction.attribution import attribute
 from future_skills.prediction.scoring import PairScorer
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
@@ -64,21 +64,21 @@ class Committee:
             probabilities[own] = self._scorers[number].probabilities(role_index[own], skill_index[own])
         return Answers(probabilities, responsible)
 
-    def contributions(
+    def attributions(
         self, role_index: np.ndarray, skill_index: np.ndarray, responsible: np.ndarray, *, wanted: np.ndarray
-    ) -> np.ndarray | None:
-        """Contributions (n, 11) of the pairs `wanted` by the pipeline responsible for each, 0 for the others.
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Contributions (n, 11) of the pairs `wanted` by the pipeline responsible for each, and the method (n,) of each.
 
-        None when the estimator has no additive form.
+        0 and `none` for the others, and where the pipeline has no exact additive form.
         """
-        result = np.zeros((len(role_index), len(FEATURES)))
+        contributions = np.zeros((len(role_index), len(FEATURES)))
+        methods = np.full(len(role_index), "none", dtype=object)
         for number in np.unique(responsible[wanted]).tolist():
             own = wanted & (responsible == number)
-            part = contributions(self._scorers[number], role_index[own], skill_index[own])
-            if part is None:
-                return None
-            result[own] = part
-        return result
+            part = attribute(self._scorers[number], role_index[own], skill_index[own])
+            if part is not None:
+                contributions[own], methods[own] = part.contributions, part.method
+        return contributions, methods
 
     def decisions(self, role_index: np.ndarray, skill_index: np.ndarray) -> np.ndarray:
         """HR's own level for each pair, None where it has not decided."""

@@ -159,14 +159,15 @@ def _stage(connection: Connection, frame: pd.DataFrame, differences: Any, contex
     roles, skills = context.pairs[0][changed], context.pairs[1][changed]
     responsible = context.answers.responsible[changed]
     levels = rows["level"].to_numpy()
-    known = context.committee.contributions(roles, skills, responsible, wanted=levels != "LOW")
+    contributions, methods = context.committee.attributions(roles, skills, responsible, wanted=levels != "LOW")
     explained = Explained(
         probabilities=context.answers.probabilities[changed],
         scores=rows["score"].to_numpy(),
         levels=levels,
         decisions=rows["decision"].to_numpy(dtype=object),
         unfamiliar=context.committee.unfamiliar(roles, skills),
-        contributions=known,
+        contributions=contributions,
+        methods=methods,
     )
     rationales, explanations = explain(explained, context.signature)
     staged = rows.assign(
