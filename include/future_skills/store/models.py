@@ -1,7 +1,9 @@
 """The only place that pickles and unpickles: models are signed when saved and verified before they are loaded."""
 
 import io
+import pickle
 import warnings
+import zlib
 from typing import Any
 
 import joblib
@@ -11,13 +13,14 @@ from future_skills.store.artifacts import Store
 from future_skills.store.signing import Artifact, SigningKeys, UntrustedArtifactError, sign, verify
 
 COMPRESSION = 3
+PROTOCOL = 4
+"""joblib reads these files, but would write arrays of objects with protocol 5, which under numpy 2 names parts of numpy that
+numpy 1, the HR application's, does not have."""
 
 
 def save_model(store: Store, name: str, model: object, keys: SigningKeys) -> Artifact:
     """Store `model` as `name` and sign it. Raises ArtifactExistsError when the name is taken by another model."""
-    buffer = io.BytesIO()
-    joblib.dump(model, buffer, compress=COMPRESSION)
-    content = buffer.getvalue()
+    content = zlib.compress(pickle.dumps(model, protocol=PROTOCOL), COMPRESSION)
     return sign(store.write(name, content), content, keys)
 
 
