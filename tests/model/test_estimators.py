@@ -10,7 +10,7 @@ import pytest
 from joblib.numpy_pickle import NumpyUnpickler
 
 from future_skills.dataset.features import FeatureTables
-from future_skills.domain import ESTIMATOR_NAMES, LEVELS
+from future_skills.domain import ESTIMATOR_NAMES, FEATURES, LEVELS
 from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, UnknownEstimatorError, build_estimator
 from future_skills.model.fitting import NothingToLearnError, fit_folds, fit_pipeline
 from future_skills.model.scores import probabilities_of
@@ -79,6 +79,52 @@ def test_pairs_never_seen_in_training_are_scored_as_the_pipeline_scores_them(dat
         pipeline = fit_pipeline(known, configuration("logistic_regression", preprocessing))
         expected = probabilities_of(pipeline, features.frame(*pairs))
         np.testing.assert_allclose(PairScorer(pipeline, features).probabilities(*pairs), expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("levels", [["LOW", "HIGH"], ["MEDIUM", "HIGH"], ["LOW", "MEDIUM"], ["HIGH"], list(LEVELS)])
+@pytest.mark.parametrize("preprocessing", ["target", "onehot"])
+def test_pairs_are_scored_whatever_levels_occur(dataset, features, levels, preprocessing):
+    rows = dataset.training[dataset.training["future_need_level"].isin(levels)]
+    pairs = features.positions(rows["job_role_id"].head(100), rows["skill_id"].head(100))
+    for estimator in ("logistic_regression", "random_forest", "hist_gradient_boosting"):
+        pipeline = fit_pipeline(rows, configuration(estimator, preprocessing))
+        probabilities = PairScorer(pipeline, features).probabilities(*pairs)
+        np.testing.assert_allclose(probabilities, probabilities_of(pipeline, rows.head(100)), rtol=0, atol=1e-12)
+        assert not probabilities[:, [code for code, level in enumerate(LEVELS) if level not in levels]].any()
+
+
+@pytest.mark.parametrize("estimator", [name for name, entry in ESTIMATORS.items() if entry.needs_dense])
+def test_a_dense_matrix_has_a_bounded_number_of_columns(dataset, features, monkeypatch, estimator):
+    monkeypatch.setattr("future_skills.model.preprocessing.DENSE_CATEGORIES", 20)
+    known = dataset.training[dataset.training["skill_id"] < 50]
+    pipeline = fit_pipeline(known, configuration(needed(estimator), "onehot"))
+    columns = pipeline["preprocess"].transform(known).shape[1]
+    assert columns == 20 + 20 + known["skill_category"].nunique() + known["job_department"].nunique() + 7
+    pairs = np.repeat(np.arange(30), 60), np.tile(np.arange(60), 30)
+    scorer = PairScorer(pipeline, features)
+    assert len(scorer.feature_of_column) == columns
+    expected = probabilities_of(pipeline, features.frame(*pairs))
+    np.testing.assert_allclose(scorer.probabilities(*pairs), expected, rtol=0, atol=1e-6 if estimator == "keras" else 1e-12)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("preprocessing", ["target", "onehot"])
+def test_nothing_to_tell_pairs_apart_gives_the_shares_of_the_levels(dataset, estimator, preprocessing):
+    first = dataset.training.iloc[0]
+    rows = dataset.training.head(200).assign(**{name: first[name] for name in FEATURES}, weight=1.0)
+    rows["future_need_level"] = np.resize(["LOW", "LOW", "MEDIUM", "HIGH"], len(rows))
+    rounds = {"epochs": 200} if estimator == "keras" else {"max_iter": 200} if estimator == "mlp" else {}
+    probabilities = probabilities_of(fit_pipeline(rows, configuration(needed(estimator), preprocessing, **rounds)), rows)
+    assert np.ptp(probabilities, axis=0).max() < 1e-6
+    np.testing.assert_allclose(probabilities[0], [0.5, 0.25, 0.25], atol=0.08)
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("preprocessing", ["target", "onehot"])
+def test_levels_of_two_rows_each_are_enough(dataset, estimator, preprocessing):
+    rows = pd.concat([dataset.training[dataset.training["future_need_level"] == level].head(2) for level in LEVELS])
+    probabilities = probabilities_of(fit_pipeline(rows, configuration(needed(estimator), preprocessing)), rows)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
 
 
 def test_an_unknown_estimator_or_hyperparameter_is_named_with_those_there_are():

@@ -13,7 +13,7 @@ from future_skills.domain import FEATURES, FutureSkillsError
 from future_skills.model.estimators import InvalidParametersError, build_estimator, find_estimator
 from future_skills.model.finishing import finish
 from future_skills.model.folds import FEWEST_ROLES, role_folds
-from future_skills.model.preprocessing import build_pipeline
+from future_skills.model.preprocessing import TARGET_FOLDS, build_pipeline
 from future_skills.model.scores import probabilities_of
 
 FEWEST_PER_CLASS = 2
@@ -60,7 +60,10 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
         seed, threads = configuration.random_state, configuration.threads
         estimator = build_estimator(configuration.estimator, configuration.parameters, random_state=seed, threads=threads)
         dense = find_estimator(configuration.estimator).needs_dense
-        pipeline = build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense)
+        folds = min(TARGET_FOLDS, int(counts.max()))
+        pipeline = build_pipeline(
+            configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense, folds=folds
+        )
     weights = rows["weight"].to_numpy()
     try:
         pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)

@@ -13,22 +13,30 @@ from future_skills.domain import FEATURES, NUMERIC_FEATURES, TEXT_FEATURES
 ENCODED_BY_TARGET = ("skill_name", "skill_category", "job_department")
 """job_role_name is accepted and dropped: a role never seen has no history of its own."""
 
+TARGET_FOLDS = 5
 DENSE_CATEGORIES = 255
 """Ten thousand skills in a dense matrix would be gigabytes; 255 columns of doubles are 130 MB in 65,000 rows."""
 
 
 def build_pipeline(
-    preprocessing: str, estimator: ClassifierMixin, *, classes: int, random_state: int, dense: bool = False
+    preprocessing: str,
+    estimator: ClassifierMixin,
+    *,
+    classes: int,
+    random_state: int,
+    dense: bool = False,
+    folds: int = TARGET_FOLDS,
 ) -> Pipeline:
     """A pipeline `preprocess` (text first, numbers second) and `clf`, for `classes` distinct levels (at least 2).
 
-    `target` encodes text by the level shares of its rows, cross-fitted so that no row sees its own label; `onehot` gives
-    every text value a column. These are sparse unless the estimator needs them `dense`: then a feature has DENSE_CATEGORIES
-    columns at most, its most frequent values and one for all others, those never seen among them.
+    `target` encodes text by the level shares of its rows, cross-fitted in `folds` (at most the rows of the most frequent
+    level) so that no row sees its own label. `onehot` gives every text value a column, sparse unless the estimator needs
+    them `dense`: then a feature has DENSE_CATEGORIES columns at most, for its most frequent values and one for all others,
+    those never seen among them.
     """
     if preprocessing == "target":
         target_type = "binary" if classes == 2 else "multiclass"  # noqa: PLR2004
-        encoder = TargetEncoder(target_type=target_type, smooth="auto", cv=5, shuffle=True, random_state=random_state)
+        encoder = TargetEncoder(target_type=target_type, smooth="auto", cv=folds, shuffle=True, random_state=random_state)
         text = ("cat", encoder, list(ENCODED_BY_TARGET))
     else:
         encoder = OneHotEncoder(
