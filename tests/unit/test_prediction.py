@@ -28,6 +28,7 @@ from future_skills.model.cuts import Cuts, levels_of
 from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.prediction.audit import AuditFailedError, audit_batch
 from future_skills.prediction.compare import compare
+from future_skills.prediction.explanation import Explained, Signature, explain
 from future_skills.prediction.plan import HorizonMismatchError, StaleDatasetError, plan_batch, plan_shards
 from future_skills.prediction.publish import FirstPublicationError, NotAuditedError, OvertakenError, publish_batch
 from future_skills.prediction.shard import score_shard
@@ -163,12 +164,25 @@ def test_a_published_row_says_where_it_comes_from_in_the_applications_shape(benc
         assert (explanation["source"], explanation["batch"], explanation["version"]) == ("future_skills", batch, "v1")
         assert 33 <= explanation["confidence"] <= 100
         assert bool(explanation["top_factors"]) == (row.level != "LOW")
+        assert explanation["method"] == ("none" if row.level == "LOW" else "coefficients")
         for factor in explanation["top_factors"]:
             assert factor["feature"] in FEATURES
             assert factor["impact"] == ("positive" if factor["contribution"] > 0 else "negative")
             assert factor["feature_readable"] in row.rationale
     assert np.isfinite(rows["score"]).all()
     assert set(rows["level"]) == set(LEVELS)
+
+
+@pytest.mark.parametrize("method", ["none", "path"])
+def test_a_row_without_factors_names_no_method(method):
+    """Without an exact form there is nothing to show, and a row that no feature moved has nothing to name."""
+    known = np.zeros((1, len(FEATURES)))
+    one = np.array([0.1, 0.1, 0.8])[None, :]
+    pairs = Explained(one, np.array([85.0]), np.array(["HIGH"]), np.array([None]), np.array([False]), known, np.array([method]))
+    (text,), (explanation,) = explain(pairs, Signature("b1", "v1", "en", bootstrap=False))
+    assert text == "High need (score 85 of 100)." + SIGNATURE
+    assert json.loads(explanation)["method"] == "none"
+    assert json.loads(explanation)["top_factors"] == []
 
 
 def test_hrs_own_decision_is_named(bench):
