@@ -50,3 +50,7 @@ LEDGER_SCHEMA: Final = "future_skills_ops"
 
 class FutureSkillsError(Exception):
     """Something a person can mend: the message says what is wrong, where, and what to do."""
+
+
+class MissingExtraError(FutureSkillsError):
+    """An optional package is not installed, or cannot be loaded."""

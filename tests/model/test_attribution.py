@@ -6,12 +6,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from future_skills.dataset.features import FeatureTables
+from future_skills.dataset.reading import load_dataset
 from future_skills.domain import ESTIMATOR_NAMES, FEATURES, LEVELS
+from future_skills.ledger.datasets import newest_dataset
 from future_skills.model.fitting import fit_pipeline
 from future_skills.model.scores import SCORE_WEIGHTS
 from future_skills.prediction.attribution import attribute
+from future_skills.prediction.responsible import Committee
 from future_skills.prediction.scoring import PairScorer
-from support.estimators import configuration, needed
+from support.estimators import QUICK, configuration, needed
 
 METHODS = {
     "random_forest": "path",
@@ -132,3 +135,24 @@ def test_many_columns_are_explained_in_parts(scorers, monkeypatch):
     parts = attribute(scorer, *pairs)
     np.testing.assert_allclose(parts.contributions, whole.contributions, atol=1e-6)
     np.testing.assert_allclose(parts.base, whole.base, atol=1e-6)
+
+
+@pytest.mark.parametrize("estimator", ["hist_gradient_boosting", "lightgbm", "mlp"])
+def test_each_pair_is_explained_by_the_pipeline_that_answers_for_it(bench, estimator):
+    row = newest_dataset(bench.connection, 5)
+    version = bench.train(row, estimator=needed(estimator), parameters=QUICK[estimator])
+    dataset = load_dataset(bench.store, row)
+    committee = Committee(bench.store, bench.keys, version, dataset, dataset)
+    pairs = np.repeat(np.arange(30), 60), np.tile(np.arange(60), 30)
+    answers = committee.answer(*pairs)
+    assert len(np.unique(answers.responsible)) == 3
+    wanted = answers.probabilities[:, 2] > np.median(answers.probabilities[:, 2])
+    contributions, methods = committee.attributions(*pairs, answers.responsible, wanted=wanted)
+    assert (methods[wanted] == METHODS.get(estimator, "none")).all()
+    assert (methods[~wanted] == "none").all()
+    assert contributions[wanted].any() == (estimator in METHODS)
+    assert not contributions[~wanted].any()
+    if estimator in METHODS:
+        quantity = explained_quantity(estimator, answers.probabilities, LEVELS) - contributions.sum(axis=1)
+        for number in np.unique(answers.responsible):
+            assert np.ptp(quantity[wanted & (answers.responsible == number)]) < 1e-9

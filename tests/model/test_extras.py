@@ -1,18 +1,20 @@
 """Estimators of optional packages: levels, weights, seeds, threads, and what is said where a package is absent."""
 
+import json
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from future_skills.domain import LEVELS
+from future_skills.domain import FEATURES, LEVELS
 from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, build_estimator
 from future_skills.model.fitting import fit_pipeline
 from future_skills.model.scores import probabilities_of
+from future_skills.store.models import save_model
 from support.estimators import EXTRAS, configuration, needed
 
 INCLUDE = Path(__file__).parents[2] / "include"
@@ -96,34 +98,86 @@ def test_the_hr_application_is_not_promised_what_it_cannot_load():
     assert {name for name, entry in ESTIMATORS.items() if not entry.loadable_by_hr} == set(EXTRAS)
 
 
-@pytest.mark.parametrize(("estimator", "target"), EXTRAS.items())
-def test_a_missing_package_names_the_command_that_installs_it(estimator, target):
-    """In a process of its own, whose finder of modules does not know the package."""
-    program = f"""
+def run(program: str) -> str:
+    """What a program prints that runs in a process of its own, where nothing is imported yet."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("KERAS", "JAX", "NPROC"))}
+    environment["PYTHONPATH"] = str(INCLUDE)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
+    return done.stdout
+
+
+def without(package: str, failure: str = "ModuleNotFoundError(f'No module named {name!r}', name=name)") -> str:
+    """The start of a program for which the package is not installed, or fails otherwise when it is imported."""
+    return f"""
 import sys
 
 class Absent:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] == {estimator!r}:
-            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+        if name.split(".")[0] == {package!r}:
+            raise {failure}
 
 sys.meta_path.insert(0, Absent())
-from future_skills.model.estimators import ESTIMATORS, build_estimator
-from future_skills.domain import FutureSkillsError
+"""
+
+
+@pytest.mark.parametrize(("estimator", "target"), EXTRAS.items())
+def test_a_missing_package_names_the_command_that_installs_it(estimator, target):
+    told = run(f"""{without(estimator)}
+from future_skills.model.estimators import build_estimator
+from future_skills.domain import MissingExtraError
 
 try:
     build_estimator({estimator!r}, {{}}, random_state=1, threads=1)
-except FutureSkillsError as error:
-    print(type(error).__name__, error)
+except MissingExtraError as error:
+    print(error)
+""")
+    assert f"run `make {target}`" in told
+
+
+def test_a_machine_without_openmp_is_told_which_package_brings_it():
+    told = run(f"""{without("lightgbm", "OSError('libgomp.so.1: cannot open shared object file')")}
+from future_skills.model.estimators import build_estimator
+from future_skills.domain import MissingExtraError
+
+try:
+    build_estimator("lightgbm", {{}}, random_state=1, threads=1)
+except MissingExtraError as error:
+    print(error)
+""")
+    assert "libgomp.so.1: cannot open" in told
+    assert "libgomp1" in told
+
+
+def loading(artifact, settings, rows_path: Path) -> str:
+    """A program that loads an artefact and prints the probabilities of rows."""
+    return f"""
+import pandas as pd
+from future_skills.config import Settings
+from future_skills.domain import MissingExtraError
+from future_skills.model.scores import probabilities_of
+from future_skills.store.artifacts import Store
+from future_skills.store.models import load_model
+from future_skills.store.signing import Artifact, SigningKeys
+
+settings = Settings(store_uri={settings.store_uri!r}, signing_keys={{"k1": "0123456789abcdef0123456789abcdef"}})
+rows = pd.read_csv({str(rows_path)!r}, float_precision="round_trip", keep_default_na=False)
+try:
+    pipeline = load_model(Store.open(settings.store_uri), Artifact(**{asdict(artifact)!r}), SigningKeys.of(settings))
+    print(probabilities_of(pipeline, rows).tolist())
+except MissingExtraError as error:
+    print(error)
 """
-    environment = {**os.environ, "PYTHONPATH": str(INCLUDE)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.startswith("MissingExtraError")
-    assert f"run `make {target}`" in done.stdout
+
+
+def test_another_process_loads_it_or_says_what_is_missing(extra, dataset, store, keys, settings, tmp_path):
+    rows = dataset.training.head(50)
+    rows[list(FEATURES)].to_csv(tmp_path / "rows.csv", index=False)
+    pipeline = fit_pipeline(dataset.training, configuration(extra))
+    program = loading(save_model(store, "models/extra.pkl", pipeline, keys), settings, tmp_path / "rows.csv")
+    np.testing.assert_allclose(json.loads(run(program)), probabilities_of(pipeline, rows), atol=1e-6)
+    assert f"not installed here ({extra}" in run(without(extra) + program)
 
 
 def test_the_table_needs_none_of_the_optional_packages():
     program = "import sys, future_skills.model.estimators; print({'xgboost', 'lightgbm', 'keras', 'jax'} & set(sys.modules))"
-    environment = {**os.environ, "PYTHONPATH": str(INCLUDE)}
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=True)
-    assert done.stdout.strip() == "set()"
+    assert run(program).strip() == "set()"

@@ -7,11 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin, clone
 
-from future_skills.domain import LEVELS, FutureSkillsError
-
-
-class MissingExtraError(FutureSkillsError):
-    """An estimator's package is not installed, or cannot be loaded."""
+from future_skills.domain import LEVELS, MissingExtraError
 
 
 def xgboost(random_state: int, threads: int) -> ClassifierMixin:
@@ -39,9 +35,9 @@ def lightgbm(random_state: int, threads: int) -> ClassifierMixin:
     return classifier
 
 
-def keras(random_state: int, threads: int) -> ClassifierMixin:
-    """A small dense network. Raises MissingExtraError."""
-    module = _imported("future_skills.model.level_keras", "keras", "extras-keras", threads=threads)
+def keras(random_state: int, _threads: int) -> ClassifierMixin:
+    """A small dense network, always with one thread. Raises MissingExtraError."""
+    module = _imported("future_skills.model.level_keras", "keras", "extras-keras")
     classifier: ClassifierMixin = module.LevelNetwork(random_state=random_state)
     return classifier
 
@@ -60,10 +56,8 @@ def try_out(estimator: Any, objective: str | None) -> None:
     clone(estimator).set_params(n_estimators=1).fit(rows, np.repeat(LEVELS, 20), sample_weight=np.ones(len(rows)))
 
 
-def _imported(module: str, package: str, target: str, threads: int | None = None) -> ModuleType:
+def _imported(module: str, package: str, target: str) -> ModuleType:
     try:
-        if threads is not None:
-            import_module("future_skills.model.keras_backend").choose(threads)
         return import_module(module)
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("future_skills"):

@@ -1,18 +1,15 @@
-"""How keras computes, decided before it is imported for the first time in a process."""
+"""Imports keras, with what it computes with decided before: an artefact may be loaded by a process that fitted nothing."""
 
 import os
 import tempfile
 from pathlib import Path
 
+os.environ.setdefault("KERAS_BACKEND", "jax")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("NPROC", "1")  # the size of XLA's thread pool, which has no argument for it and is made only once
+# keras writes its settings into the home of whoever imports it, unless it is given another folder
+os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir()) / f"keras-{os.getuid()}"))
 
-def choose(threads: int) -> None:
-    """Let keras compute with jax on the processor, with at most `threads` threads.
+import keras
 
-    Later calls change nothing once keras is imported: the first estimator of a process decides. What the environment sets
-    already is respected.
-    """
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
-    os.environ.setdefault("NPROC", str(threads))  # the size of XLA's thread pool; it has no argument for it
-    # keras writes its settings into the home of whoever imports it, unless it is given another folder
-    os.environ.setdefault("KERAS_HOME", str(Path(tempfile.gettempdir()) / f"keras-{os.getuid()}"))
+__all__ = ["keras"]

@@ -3,10 +3,10 @@
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import keras
 import numpy as np
-from keras.wrappers import SKLearnClassifier
 from sklearn.utils._param_validation import Interval
+
+from future_skills.model.keras_backend import keras
 
 
 def dense_network(X: np.ndarray, y: np.ndarray, *, hidden: list[int], learning_rate: float, dropout: float) -> keras.Model:
@@ -19,7 +19,7 @@ def dense_network(X: np.ndarray, y: np.ndarray, *, hidden: list[int], learning_r
     return model
 
 
-class LevelNetwork(SKLearnClassifier):  # type: ignore[misc]
+class LevelNetwork(keras.wrappers.SKLearnClassifier):  # type: ignore[misc]
     """Keras's own scikit-learn wrapper around `dense_network`, with hyperparameters by name, a seed and probabilities."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {

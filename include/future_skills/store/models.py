@@ -9,6 +9,7 @@ from typing import Any
 import joblib
 from sklearn.exceptions import InconsistentVersionWarning
 
+from future_skills.domain import MissingExtraError
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import Artifact, SigningKeys, UntrustedArtifactError, sign, verify
 
@@ -28,7 +29,7 @@ def load_model(store: Store, artifact: Artifact, keys: SigningKeys) -> Any:
     """Load a model after its digest, its signature and its scikit-learn version were checked, on the very bytes that are loaded.
 
     Raises UntrustedArtifactError, ArtifactMissingError or ForeignArtifactError, and then has unpickled nothing
-    (the scikit-learn version alone is known only while loading).
+    (the scikit-learn version alone is known only while loading), or MissingExtraError.
     """
     content = store.read(artifact.uri)
     verify(artifact, content, keys)
@@ -41,3 +42,8 @@ def load_model(store: Store, artifact: Artifact, keys: SigningKeys) -> Any:
                 f"{artifact.uri} was made by another scikit-learn ({warning.original_sklearn_version}, here "
                 f"{warning.current_sklearn_version}): train a version with this one."
             ) from warning
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                f"{artifact.uri} was made with a package that is not installed here ({error.name}): run `make extras`, or "
+                "`make extras-keras` for a network."
+            ) from error
