@@ -202,7 +202,7 @@ def test_the_first_honest_model_replaces_a_bootstrap_champion(bootstrap):
 
 
 def test_a_model_that_answers_nan_is_rejected_and_the_registry_still_renders(bench, monkeypatch):
-    monkeypatch.setattr(populations, "probabilities_of", lambda _, rows: np.full((len(rows), 3), np.nan))
+    monkeypatch.setattr(populations, "probabilities_of", lambda _, rows, *__: np.full((len(rows), 3), np.nan))
     evaluation = on_holdout(bench).evaluate(bench.train(bench.export()))
     assert evaluation.verdict == "reject"
     assert "| v2 |" in render_registry(bench.connection)

@@ -45,9 +45,9 @@ def test_a_fifth_of_the_decided_pairs_is_held_out_and_every_implicit_row_stays(d
 def test_nothing_held_out_reaches_a_fit_and_no_held_out_role_is_measured(dataset, holdout, monkeypatch):
     seen = []
 
-    def watched(rows, configuration):
+    def watched(rows, configuration, context):
         seen.append(rows)
-        return fit_pipeline(rows, configuration)
+        return fit_pipeline(rows, configuration, context)
 
     monkeypatch.setattr(held_pairs, "fit_pipeline", watched)
     inside = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
@@ -184,7 +184,7 @@ def test_a_back_test_that_gives_no_numbers_is_none(dataset, monkeypatch):
     from future_skills.model import backtest as backtests
 
     then = older(dataset, slice(0, 50))
-    monkeypatch.setattr(backtests, "probabilities_of", lambda _, rows: np.full((len(rows), 3), np.nan))
+    monkeypatch.setattr(backtests, "probabilities_of", lambda _, rows, *__: np.full((len(rows), 3), np.nan))
     assert backtest(then, later_decisions(then, dataset), LOGISTIC) is None
 
 

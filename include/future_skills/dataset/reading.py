@@ -3,10 +3,12 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
+from future_skills.dataset.context import PairContext
 from future_skills.dataset.export import content_digest
 from future_skills.dataset.files import from_csv
 from future_skills.dataset.snapshot import TABLES, Snapshot, empty_view
@@ -31,6 +33,11 @@ class Dataset:
     def decided(self) -> pd.DataFrame:
         """The decided training rows."""
         return self.training[self.training["population"] == "decided"].reset_index(drop=True)
+
+    @cached_property
+    def context(self) -> PairContext:
+        """The surroundings of its pairs, made when first asked for."""
+        return PairContext(self.snapshot)
 
 
 def read_manifest(store: Store, dataset_id: str) -> dict[str, Any]:

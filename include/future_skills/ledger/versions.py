@@ -7,7 +7,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from future_skills.database import fetch_row, fetch_rows, fetch_value
-from future_skills.domain import FutureSkillsError, LabelSource, Verdict
+from future_skills.domain import FeatureSet, FutureSkillsError, LabelSource, Verdict
 from future_skills.store.signing import Artifact
 
 NAMED = 10
@@ -29,7 +29,7 @@ class VersionRow:
     estimator: str
     preprocessing: str
     parameters: dict[str, Any]
-    feature_set: str
+    feature_set: FeatureSet
     horizon_years: int
     label_source: LabelSource
     loadable_by_hr: bool

@@ -7,12 +7,13 @@ import pandas as pd
 
 from future_skills.dataset.features import FeatureTables
 from future_skills.dataset.reading import Dataset
-from future_skills.domain import LEVELS
+from future_skills.domain import LEVELS, FeatureSet
 from future_skills.model import metrics
 from future_skills.model.cuts import levels_of
 from future_skills.model.estimators import InvalidParametersError
 from future_skills.model.fitting import Configuration, NothingToLearnError
 from future_skills.model.held_pairs import fit_and_cut
+from future_skills.model.inputs import context_of
 from future_skills.model.scores import probabilities_of, scores_of
 
 PAIR = ["job_role_id", "skill_id"]
@@ -35,7 +36,9 @@ def later_decisions(older: Dataset, newer: Dataset) -> pd.DataFrame:
     return later[[*PAIR, "future_need_level"]].assign(undecided=then.isna(), persisting=then.fillna("LOW"))
 
 
-def backtest(older: Dataset, later: pd.DataFrame, configuration: Configuration) -> dict[str, Any] | None:
+def backtest(
+    older: Dataset, later: pd.DataFrame, configuration: Configuration, feature_set: FeatureSet = "core"
+) -> dict[str, Any] | None:
     """Fit the configuration to the older dataset and measure it on `later_decisions`, beside persistence.
 
     Features are the older snapshot's. Persistence repeats the level of then, LOW for a pair undecided then, and ranks by
@@ -44,13 +47,14 @@ def backtest(older: Dataset, later: pd.DataFrame, configuration: Configuration) 
     roles, and nothing is chosen by it. Costs one fit: a fifth of the older decisions is kept from it to choose the cuts.
     None when the older dataset has too little to learn from, or an answer is no number.
     """
+    context = context_of(older, feature_set)
     try:
-        pipeline, cuts = fit_and_cut(older.training, configuration)
+        pipeline, cuts = fit_and_cut(older.training, configuration, context)
     except (NothingToLearnError, InvalidParametersError):
         return None
     tables = FeatureTables(older.snapshot)
-    rows = tables.frame(*tables.positions(later["job_role_id"], later["skill_id"]))
-    probabilities = probabilities_of(pipeline, rows)
+    rows = later[PAIR].join(tables.frame(*tables.positions(later["job_role_id"], later["skill_id"])))
+    probabilities = probabilities_of(pipeline, rows, context)
     if not np.isfinite(probabilities).all():
         return None
     predicted = levels_of(scores_of(probabilities), cuts)

@@ -9,6 +9,7 @@ from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
 from future_skills.dataset.reading import Dataset, DatasetChangedError, load_dataset
 from future_skills.dataset.role_split import holdout_role_ids
+from future_skills.domain import FeatureSet
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow, get_dataset, older_datasets
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
@@ -17,6 +18,7 @@ from future_skills.model.evaluation_report import render_report
 from future_skills.model.fitting import Configuration, bounded_threads
 from future_skills.model.held_pairs import measure_known_roles
 from future_skills.model.importance import permutation_importance
+from future_skills.model.inputs import context_of
 from future_skills.model.measuring import measure
 from future_skills.model.metadata import write_metadata
 from future_skills.model.population import (
@@ -71,8 +73,9 @@ def evaluate_version(
     with bounded_threads(settings.threads):
         metrics = _measure_all(dataset, row, reigning, holdout, store, keys, settings)
         seed = settings.training.random_state
-        known = measure_known_roles(dataset.training, holdout, configuration, settings.gate.resamples, seed)
-        metrics |= {"known_roles": known, "backtest": _backtests(dataset, older, configuration, store)}
+        context = context_of(dataset, row.feature_set)
+        known = measure_known_roles(dataset.training, holdout, configuration, settings.gate.resamples, seed, context)
+        metrics |= {"known_roles": known, "backtest": _backtests(dataset, older, configuration, row.feature_set, store)}
     with connection:
         evaluation_id = fetch_value(connection, NEXT_ID)
     report = f"models/future_skills_model_{version}.evaluation-{evaluation_id}.html"
@@ -113,19 +116,23 @@ def _measure_all(
     population = choose_population(dataset, holdout, folds, seed, settings.gate)
 
     def opinions_of(contender: VersionRow) -> list[Opinion]:
-        configuration = configuration_of(contender, settings)
+        configuration, context = configuration_of(contender, settings), context_of(dataset, contender.feature_set)
         if population.name == "none":
             return []
         if population.name == "cv":
-            return cross_validated_opinions(dataset, configuration, folds)
+            return cross_validated_opinions(dataset, configuration, folds, context)
         if contender.libraries["scikit-learn"] != library_versions()["scikit-learn"]:
-            return refitted_opinion(contender, population, dataset, holdout, configuration)
-        return holdout_opinion(contender, population, store, keys)
+            return refitted_opinion(contender, population, dataset, holdout, configuration, context)
+        return holdout_opinion(contender, population, store, keys, context)
 
     opinions, rival = opinions_of(version), opinions_of(reigning) if reigning else []
     measured = measure(population, opinions, rival, settings.gate.resamples, seed)
     if reigning and measured["comparison"]:
         measured["comparison"]["champion"] = reigning.version
+    importance = None
+    if measured["baselines"]:
+        context = context_of(dataset, version.feature_set)
+        importance = permutation_importance(population.rows, opinions[0].parts, seed, context)
     return {
         "population": population.name,
         "label_source": version.label_source,
@@ -134,7 +141,7 @@ def _measure_all(
         "rows": len(population.rows),
         "high": int((population.levels == "HIGH").sum()),
         **measured,
-        "importance": permutation_importance(population.rows, opinions[0].parts, seed) if measured["baselines"] else None,
+        "importance": importance,
         "cv": version.facts["cv"],
         "fit_seconds": version.facts["fit_seconds"],
         "targets": _targets(measured, version),
@@ -142,7 +149,9 @@ def _measure_all(
     }
 
 
-def _backtests(dataset: Dataset, older: list[DatasetRow], configuration: Configuration, store: Store) -> list[dict[str, Any]]:
+def _backtests(
+    dataset: Dataset, older: list[DatasetRow], configuration: Configuration, feature_set: FeatureSet, store: Store
+) -> list[dict[str, Any]]:
     """The back-test on the newest older dataset whose decisions differ; empty when there is none, or labels are the rules'.
 
     An older dataset that is no longer in the store is passed over: what it could add is no reason to fail.
@@ -156,7 +165,7 @@ def _backtests(dataset: Dataset, older: list[DatasetRow], configuration: Configu
             continue
         later = later_decisions(then, dataset)
         if len(later):
-            found = backtest(then, later, configuration)
+            found = backtest(then, later, configuration, feature_set)
             return [found] if found else []
     return []
 

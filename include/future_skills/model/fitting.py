@@ -5,15 +5,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import ClassifierMixin
 from sklearn.dummy import DummyClassifier
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from future_skills.domain import FEATURES, FutureSkillsError
+from future_skills.dataset.context import PairContext
+from future_skills.domain import FeatureSet, FutureSkillsError
 from future_skills.model.estimators import InvalidParametersError, build_estimator, find_estimator
 from future_skills.model.finishing import finish
 from future_skills.model.folds import FEWEST_ROLES, role_folds
-from future_skills.model.preprocessing import TARGET_FOLDS, build_pipeline
+from future_skills.model.inputs import pipeline_input
+from future_skills.model.preprocessing import TARGET_FOLDS, build_extended_pipeline, build_pipeline
 from future_skills.model.scores import probabilities_of
 
 FEWEST_PER_CLASS = 2
@@ -42,8 +45,27 @@ class Configuration:
     threads: int
 
 
-def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
-    """Fit to rows with the 11 features, `future_need_level` and `weight`.
+def require_fittable(configuration: Configuration, feature_set: FeatureSet) -> None:
+    """Refuse, before anything is read or fitted, what cannot be built.
+
+    Raises UnknownEstimatorError, MissingExtraError or InvalidParametersError.
+    """
+    _build(configuration)
+    if feature_set == "extended" and configuration.preprocessing != "target":
+        raise InvalidParametersError(
+            f"The extended feature set encodes text in its own way: preprocessing {configuration.preprocessing!r} is for core."
+        )
+
+
+def _build(configuration: Configuration) -> ClassifierMixin:
+    seed, threads = configuration.random_state, configuration.threads
+    return build_estimator(configuration.estimator, configuration.parameters, random_state=seed, threads=threads)
+
+
+def fit_pipeline(rows: pd.DataFrame, configuration: Configuration, context: PairContext | None = None) -> Pipeline:
+    """Fit to rows with ids, the 11 features, `future_need_level`, `weight` and `population`.
+
+    With the `context` of the rows' snapshot the features are the extended ones, without it the core ones.
 
     A level with a single row is left out, as nothing can be learned of it; with one level left the pipeline answers that
     level always. The result predicts with one thread. Raises NothingToLearnError without rows, MissingExtraError,
@@ -57,21 +79,23 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration) -> Pipeline:
     if classes == 1:
         pipeline = Pipeline([("clf", DummyClassifier(strategy="prior"))])
     else:
-        seed, threads = configuration.random_state, configuration.threads
-        estimator = build_estimator(configuration.estimator, configuration.parameters, random_state=seed, threads=threads)
-        dense = find_estimator(configuration.estimator).needs_dense
-        folds = min(TARGET_FOLDS, int(counts.max()))
-        pipeline = build_pipeline(
-            configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense, folds=folds
-        )
+        pipeline = _unfitted(configuration, classes, int(counts.max()), extended=context is not None)
     weights = rows["weight"].to_numpy()
     try:
-        pipeline.fit(rows[list(FEATURES)], rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
+        pipeline.fit(pipeline_input(rows, context), rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
     except (ValueError, TypeError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error
     finish(pipeline)
     return pipeline
+
+
+def _unfitted(configuration: Configuration, classes: int, most_rows: int, *, extended: bool) -> Pipeline:
+    estimator, seed = _build(configuration), configuration.random_state
+    if extended:
+        return build_extended_pipeline(estimator, random_state=seed)
+    dense, folds = find_estimator(configuration.estimator).needs_dense, min(TARGET_FOLDS, most_rows)
+    return build_pipeline(configuration.preprocessing, estimator, classes=classes, random_state=seed, dense=dense, folds=folds)
 
 
 @dataclass(frozen=True)
@@ -83,7 +107,9 @@ class OutOfFold:
     probabilities: np.ndarray
 
 
-def fit_folds(rows: pd.DataFrame, configuration: Configuration, folds: int, random_state: int) -> OutOfFold:
+def fit_folds(
+    rows: pd.DataFrame, configuration: Configuration, folds: int, random_state: int, context: PairContext | None = None
+) -> OutOfFold:
     """Grouped cross-validation by role: each row is scored by the pipeline fitted to the other folds' rows.
 
     Raises NothingToLearnError when there are no two roles.
@@ -95,6 +121,6 @@ def fit_folds(rows: pd.DataFrame, configuration: Configuration, folds: int, rand
     pipelines: dict[int, Pipeline] = {}
     for number in np.unique(fold).tolist():
         inside = fold == number
-        pipelines[number] = fit_pipeline(rows[~inside], configuration)
-        probabilities[inside] = probabilities_of(pipelines[number], rows[inside])
+        pipelines[number] = fit_pipeline(rows[~inside], configuration, context)
+        probabilities[inside] = probabilities_of(pipelines[number], rows[inside], context)
     return OutOfFold(fold, pipelines, probabilities)

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.pipeline import Pipeline
 
+from future_skills.dataset.context import PairContext
 from future_skills.model.baselines import guesses
 from future_skills.model.cuts import Cuts, choose_cuts, levels_of
 from future_skills.model.estimators import InvalidParametersError
@@ -28,19 +29,24 @@ def hold_out_pairs(rows: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.Data
     return rows[~mask].reset_index(drop=True), rows[mask].reset_index(drop=True)
 
 
-def fit_and_cut(rows: pd.DataFrame, configuration: Configuration) -> tuple[Pipeline, Cuts]:
+def fit_and_cut(rows: pd.DataFrame, configuration: Configuration, context: PairContext | None = None) -> tuple[Pipeline, Cuts]:
     """Fit without a fifth of the decided pairs, and choose the cuts on that fifth, which the pipeline has not seen.
 
     Raises what `fit_pipeline` raises.
     """
     inside, outside = hold_out_pairs(rows, configuration.random_state + 1)
-    pipeline = fit_pipeline(inside, configuration)
-    cuts = choose_cuts(scores_of(probabilities_of(pipeline, outside)), outside["future_need_level"].to_numpy())
+    pipeline = fit_pipeline(inside, configuration, context)
+    cuts = choose_cuts(scores_of(probabilities_of(pipeline, outside, context)), outside["future_need_level"].to_numpy())
     return pipeline, cuts
 
 
 def measure_known_roles(
-    rows: pd.DataFrame, holdout: frozenset[int], configuration: Configuration, resamples: int, seed: int
+    rows: pd.DataFrame,
+    holdout: frozenset[int],
+    configuration: Configuration,
+    resamples: int,
+    seed: int,
+    context: PairContext | None = None,
 ) -> dict[str, Any] | None:
     """Fit the configuration to training roles without a fifth of their decided pairs, and measure it on that fifth.
 
@@ -55,8 +61,8 @@ def measure_known_roles(
     if held["job_role_id"].nunique() < FEWEST_ROLES:
         return None
     try:
-        cuts = fit_and_cut(rest, configuration)[1]
-        probabilities = probabilities_of(fit_pipeline(rest, configuration), held)
+        cuts = fit_and_cut(rest, configuration, context)[1]
+        probabilities = probabilities_of(fit_pipeline(rest, configuration, context), held, context)
     except (NothingToLearnError, InvalidParametersError):
         return None
     opinion = Opinion(probabilities, levels_of(scores_of(probabilities), cuts))

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from future_skills.dataset.context import PairContext
 from future_skills.domain import FEATURES
+from future_skills.model.inputs import pipeline_input
 from future_skills.model.metrics import ap_high
 from future_skills.model.preprocessing import feature_of_column, is_constant
 from future_skills.model.scores import in_level_order
@@ -20,7 +22,9 @@ Part = tuple[Any, np.ndarray]
 """A fitted pipeline and the positions of the rows it answers for."""
 
 
-def permutation_importance(rows: pd.DataFrame, parts: Sequence[Part], seed: int) -> list[dict[str, Any]] | None:
+def permutation_importance(
+    rows: pd.DataFrame, parts: Sequence[Part], seed: int, context: PairContext | None = None
+) -> list[dict[str, Any]] | None:
     """The drop in AP(HIGH) when one feature's values are exchanged between rows, per feature in the contract's order.
 
     `parts` says which pipeline answers for which of `rows`; values are exchanged among the rows of one pipeline. Text is
@@ -35,7 +39,7 @@ def permutation_importance(rows: pd.DataFrame, parts: Sequence[Part], seed: int)
     answered = np.concatenate([positions for _, positions in seen]) if seen else sample[:0]
     if all(is_constant(pipeline) for pipeline, _ in seen) or not (levels[answered] == "HIGH").any():
         return None
-    answers = [_Answers(pipeline, rows.iloc[positions]) for pipeline, positions in seen if len(positions)]
+    answers = [_Answers(pipeline, rows.iloc[positions], context) for pipeline, positions in seen if len(positions)]
     truth = levels[answered]
     whole = _ap_high(truth, [answer.as_they_are for answer in answers])
     result = []
@@ -53,10 +57,11 @@ def _ap_high(truth: np.ndarray, rankings: Sequence[np.ndarray]) -> float:
 class _Answers:
     """P(HIGH) of some rows by one pipeline, as they are and with one feature's values exchanged."""
 
-    def __init__(self, pipeline: Any, rows: pd.DataFrame) -> None:
+    def __init__(self, pipeline: Any, rows: pd.DataFrame, context: PairContext | None) -> None:
         self._pipeline, self._columns = pipeline, feature_of_column(pipeline)
         constant = is_constant(pipeline)
-        self._matrix = np.zeros((len(rows), 1)) if constant else pipeline["preprocess"].transform(rows[list(FEATURES)])
+        given = pipeline_input(rows, context)
+        self._matrix = np.zeros((len(rows), 1)) if constant else pipeline["preprocess"].transform(given)
         self.as_they_are = _ranking(pipeline, self._matrix)
 
     def without(self, feature: int, random: np.random.Generator) -> np.ndarray:

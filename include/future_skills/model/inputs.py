@@ -28,7 +28,7 @@ PipelineInput = pd.DataFrame | PairInputs
 
 def context_of(dataset: Dataset, feature_set: FeatureSet) -> PairContext | None:
     """The surroundings that a feature set needs: none for core."""
-    return PairContext(dataset.snapshot) if feature_set == "extended" else None
+    return dataset.context if feature_set == "extended" else None
 
 
 def pipeline_input(rows: pd.DataFrame, context: PairContext | None) -> PipelineInput:

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from future_skills.config import GateSettings
+from future_skills.dataset.context import PairContext
 from future_skills.dataset.reading import Dataset
 from future_skills.ledger.versions import VersionRow
 from future_skills.model.baselines import Guess, guesses
@@ -80,26 +81,35 @@ def choose_population(dataset: Dataset, holdout: frozenset[int], folds: int, see
     return Population("cv", decided, role_numbers(decided), _fold_guesses(decided, folds, seed))
 
 
-def holdout_opinion(version: VersionRow, population: Population, store: Store, keys: SigningKeys) -> list[Opinion]:
+def holdout_opinion(
+    version: VersionRow, population: Population, store: Store, keys: SigningKeys, context: PairContext | None = None
+) -> list[Opinion]:
     """What the version's evaluated artefact, which never saw these roles, says about them."""
-    return [_opinion(load_model(store, version.artifacts["evaluated"], keys), version, population)]
+    return [_opinion(load_model(store, version.artifacts["evaluated"], keys), version, population, context)]
 
 
 def refitted_opinion(
-    version: VersionRow, population: Population, dataset: Dataset, holdout: frozenset[int], configuration: Configuration
+    version: VersionRow,
+    population: Population,
+    dataset: Dataset,
+    holdout: frozenset[int],
+    configuration: Configuration,
+    context: PairContext | None = None,
 ) -> list[Opinion]:
     """What the version's configuration, fitted anew without these roles, says: for artefacts of another scikit-learn."""
     inside = dataset.training[~dataset.training["job_role_id"].isin(holdout)]
-    return [_opinion(fit_pipeline(inside, configuration), version, population)]
+    return [_opinion(fit_pipeline(inside, configuration, context), version, population, context)]
 
 
-def _opinion(pipeline: Any, version: VersionRow, population: Population) -> Opinion:
-    probabilities = probabilities_of(pipeline, population.rows)
+def _opinion(pipeline: Any, version: VersionRow, population: Population, context: PairContext | None) -> Opinion:
+    probabilities = probabilities_of(pipeline, population.rows, context)
     levels = levels_of(scores_of(probabilities), Cuts(**version.cuts))
     return Opinion(probabilities, levels, ((pipeline, np.arange(len(levels))),))
 
 
-def cross_validated_opinions(dataset: Dataset, configuration: Configuration, folds: int) -> list[Opinion]:
+def cross_validated_opinions(
+    dataset: Dataset, configuration: Configuration, folds: int, context: PairContext | None = None
+) -> list[Opinion]:
     """What the configuration says about each decided row when fitted without its role, once per repetition.
 
     The cuts of a fold are chosen on the rows of the other folds, so that no row is among those its cuts were chosen on.
@@ -109,7 +119,7 @@ def cross_validated_opinions(dataset: Dataset, configuration: Configuration, fol
     levels = rows["future_need_level"].to_numpy()
     opinions = []
     for repetition in range(CROSS_VALIDATIONS):
-        out_of_fold = fit_folds(rows, configuration, folds, configuration.random_state + repetition)
+        out_of_fold = fit_folds(rows, configuration, folds, configuration.random_state + repetition, context)
         scores, given = scores_of(out_of_fold.probabilities), np.empty(len(rows), dtype=object)
         for fold in np.unique(out_of_fold.folds):
             inside = out_of_fold.folds == fold

@@ -1,4 +1,4 @@
-"""From the 11 features to numbers: the first step of every pipeline, made of scikit-learn built-ins alone."""
+"""From features to numbers: the first step of every pipeline; for core made of scikit-learn built-ins alone."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler, TargetEncoder
 
 from future_skills.domain import FEATURES, NUMERIC_FEATURES, TEXT_FEATURES
+from future_skills.model.evidence import EvidenceEncoder
 
 ENCODED_BY_TARGET = ("skill_name", "skill_category", "job_department")
 """job_role_name is accepted and dropped: a role never seen has no history of its own."""
@@ -49,6 +50,17 @@ def build_pipeline(
     return Pipeline([("preprocess", columns), ("clf", estimator)])
 
 
+def build_extended_pipeline(estimator: ClassifierMixin, *, random_state: int) -> Pipeline:
+    """The same two steps for the extended feature set, whose encoding is its own."""
+    encoded = Pipeline([("evidence", EvidenceEncoder(random_state)), ("scale", StandardScaler())])
+    return Pipeline([("preprocess", encoded), ("clf", estimator)])
+
+
+def is_extended(pipeline: Any) -> bool:
+    """Is it a pipeline of the extended feature set?"""
+    return isinstance(pipeline.named_steps.get("preprocess"), Pipeline)
+
+
 def is_constant(pipeline: Any) -> bool:
     """Does the pipeline answer one level always, whatever it is asked?"""
     return "preprocess" not in pipeline.named_steps
@@ -71,6 +83,8 @@ def feature_of_column(pipeline: Any) -> np.ndarray:
     """
     if is_constant(pipeline):
         return np.zeros(0, dtype=int)
+    if is_extended(pipeline):
+        return pipeline["preprocess"]["evidence"].feature_of_column  # type: ignore[no-any-return]
     widths = text_columns(pipeline)
     text = np.repeat([FEATURES.index(name) for name in widths], list(widths.values()))
     return np.append(text, [FEATURES.index(name) for name in NUMERIC_FEATURES])

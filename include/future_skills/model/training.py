@@ -15,14 +15,16 @@ from future_skills.config import Settings
 from future_skills.database import execute, fetch_row, fetch_value
 from future_skills.dataset.reading import Dataset, load_dataset
 from future_skills.dataset.role_split import holdout_role_ids
-from future_skills.domain import FEATURES
+from future_skills.domain import FEATURES, FeatureSet
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import VersionRow, get_version
 from future_skills.model.cuts import choose_cuts, levels_of
-from future_skills.model.estimators import build_estimator, find_estimator
-from future_skills.model.fitting import Configuration, OutOfFold, bounded_threads, fit_folds, fit_pipeline
+from future_skills.model.estimators import find_estimator
+from future_skills.model.evidence import COLUMNS
+from future_skills.model.fitting import Configuration, OutOfFold, bounded_threads, fit_folds, fit_pipeline, require_fittable
 from future_skills.model.folds import FEWEST_ROLES
+from future_skills.model.inputs import context_of
 from future_skills.model.metrics import summary
 from future_skills.model.scores import scores_of
 from future_skills.store.artifacts import Store
@@ -41,7 +43,7 @@ class TrainingRequest:
     estimator: str
     preprocessing: str
     parameters: dict[str, Any]
-    feature_set: str
+    feature_set: FeatureSet
     requested_by: str | None
 
 
@@ -81,10 +83,10 @@ def train_version(
         dataset_row = get_dataset(connection, request.dataset_id)
         holdout = holdout_role_ids(connection)
     configuration = configuration_of(request, settings)
-    build_estimator(request.estimator, request.parameters, random_state=configuration.random_state, threads=1)
+    require_fittable(configuration, request.feature_set)
     dataset = load_dataset(store, dataset_row)
     with bounded_threads(settings.threads):
-        fitted = fit_version(dataset, holdout, configuration, settings.training.folds)
+        fitted = fit_version(dataset, holdout, configuration, settings.training.folds, request.feature_set)
     with connection:
         number = fetch_value(connection, "SELECT nextval('future_skills_ops.model_version_number')")
     suffixes = {"served": "", "evaluated": ".evaluated", "folds": ".folds"}
@@ -96,21 +98,23 @@ def train_version(
         return _register(connection, number, request, dataset, artifacts, fitted)
 
 
-def fit_version(dataset: Dataset, holdout: frozenset[int], configuration: Configuration, folds: int) -> Fitted:
+def fit_version(
+    dataset: Dataset, holdout: frozenset[int], configuration: Configuration, folds: int, feature_set: FeatureSet = "core"
+) -> Fitted:
     """Fit everything a version consists of; nothing of the held-out roles reaches the evaluated artefact or the cuts."""
-    rows = dataset.training
+    rows, context = dataset.training, context_of(dataset, feature_set)
     inside = rows[~rows["job_role_id"].isin(holdout)].reset_index(drop=True)
     if inside.loc[inside["population"] == "decided", "job_role_id"].nunique() < FEWEST_ROLES:
         inside = rows  # nearly all decided roles fell into the held-out fifth: such a company is evaluated by cross-validation
-    out_of_fold = fit_folds(inside, configuration, folds, configuration.random_state)
+    out_of_fold = fit_folds(inside, configuration, folds, configuration.random_state, context)
     decided = (inside["population"] == "decided").to_numpy()
     levels, scores = inside["future_need_level"].to_numpy(), scores_of(out_of_fold.probabilities)
     cuts = choose_cuts(scores[decided], levels[decided])
-    evaluated = fit_pipeline(inside, configuration)
+    evaluated = fit_pipeline(inside, configuration, context)
     start = time.perf_counter()
-    served = fit_pipeline(rows, configuration)
+    served = fit_pipeline(rows, configuration, context)
     seconds = time.perf_counter() - start
-    whole = fit_folds(rows, configuration, folds, configuration.random_state)
+    whole = fit_folds(rows, configuration, folds, configuration.random_state, context)
     fold_of_role = dict(zip(rows["job_role_id"].tolist(), whole.folds.tolist(), strict=True))
     facts = {
         "fit_seconds": round(seconds, 3),
@@ -120,7 +124,7 @@ def fit_version(dataset: Dataset, holdout: frozenset[int], configuration: Config
         },
         "training_rows": len(inside),
         "classes": rows["future_need_level"].value_counts().to_dict(),
-        "features": list(FEATURES),
+        "features": list(COLUMNS if context else FEATURES),
         "uninformative": dataset.row.manifest["uninformative"],
         "random_state": configuration.random_state,
         "cv": _cross_validation(out_of_fold, levels, decided, cuts),
@@ -172,7 +176,7 @@ def _register(
             request.feature_set,
             dataset.row.horizon_years,
             dataset.row.label_source,
-            find_estimator(request.estimator).loadable_by_hr,
+            request.feature_set == "core" and find_estimator(request.estimator).loadable_by_hr,
             json.dumps(artifacts),
             json.dumps(library_versions()),
             json.dumps(fitted.cuts),

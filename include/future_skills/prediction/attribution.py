@@ -95,9 +95,9 @@ def _by_coefficients(scorer: PairScorer, matrix: Any) -> Attribution:
     """Relative to the average row: numbers are scaled to an average of 0, shares of levels have the training rows'."""
     classifier, weights = scorer.pipeline["clf"], raw_weights(scorer.pipeline.classes_)
     slope = weights @ classifier.coef_
-    encoder = scorer.pipeline["preprocess"].named_transformers_["cat"]
     centre = np.zeros(len(slope))
-    if isinstance(encoder, TargetEncoder):
+    columns = getattr(scorer.pipeline["preprocess"], "named_transformers_", {})  # the extended ones are all scaled
+    if isinstance(encoder := columns.get("cat"), TargetEncoder):
         averages = np.tile(np.atleast_1d(encoder.target_mean_), encoder.n_features_in_)
         centre[: len(averages)] = averages
     groups = _groups(scorer) * slope[:, None]

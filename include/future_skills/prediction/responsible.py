@@ -9,6 +9,7 @@ from future_skills.dataset.features import FeatureTables, PairValues
 from future_skills.dataset.reading import Dataset
 from future_skills.domain import FEATURES, LEVELS
 from future_skills.ledger.versions import VersionRow
+from future_skills.model.inputs import context_of
 from future_skills.prediction.attribution import attribute
 from future_skills.prediction.scoring import PairScorer
 from future_skills.store.artifacts import Store
@@ -32,10 +33,11 @@ class Committee:
 
     def __init__(self, store: Store, keys: SigningKeys, version: VersionRow, trained_on: Dataset, scored: Dataset) -> None:
         """Load and verify the version's pipelines; `trained_on` is its training dataset, `scored` the one to predict."""
-        self.features = FeatureTables(scored.snapshot)
+        context = context_of(scored, version.feature_set)
+        self.features = context.features if context else FeatureTables(scored.snapshot)
         folds = load_model(store, version.artifacts["folds"], keys)
-        self._scorers = {SERVED: PairScorer(load_model(store, version.artifacts["served"], keys), self.features)}
-        self._scorers |= {fold: PairScorer(pipeline, self.features) for fold, pipeline in folds["pipelines"].items()}
+        self._scorers = {SERVED: PairScorer(load_model(store, version.artifacts["served"], keys), self.features, context)}
+        self._scorers |= {fold: PairScorer(pipeline, self.features, context) for fold, pipeline in folds["pipelines"].items()}
         self._width = max(len(scored.snapshot.skills), 1)
         learned = trained_on.decided if version.label_source != "bootstrap" else trained_on.decided.iloc[:0]
         self._fold_of_pair = self._by_pair(learned, learned["job_role_id"].map(folds["fold_of_role"]) - SERVED, scored)

@@ -6,21 +6,24 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from future_skills.dataset.context import PairContext
 from future_skills.dataset.features import FeatureTables
 from future_skills.domain import NUMERIC_FEATURES
-from future_skills.model.preprocessing import feature_of_column, is_constant, text_columns
+from future_skills.model.inputs import PairInputs
+from future_skills.model.preprocessing import feature_of_column, is_constant, is_extended, text_columns
 from future_skills.model.scores import in_level_order
 
 
 class PairScorer:
     """A fitted pipeline over the pairs of one snapshot; equal to the pipeline on the assembled frame."""
 
-    def __init__(self, pipeline: Any, features: FeatureTables) -> None:
-        """Encode each distinct text value of `features` once."""
+    def __init__(self, pipeline: Any, features: FeatureTables, context: PairContext | None = None) -> None:
+        """Encode each distinct text value of `features` once; a pipeline of the extended feature set needs the `context`."""
         self.pipeline, self._features = pipeline, features
         self._classifier = pipeline["clf"]
         self.constant, self.feature_of_column = is_constant(pipeline), feature_of_column(pipeline)
-        if self.constant:
+        self._context = context
+        if self.constant or is_extended(pipeline):
             return
         columns = pipeline["preprocess"]
         self._sparse, self._scaler = columns.sparse_output_, columns.named_transformers_["num"]
@@ -40,6 +43,9 @@ class PairScorer:
 
     def matrix(self, role_index: np.ndarray, skill_index: np.ndarray) -> Any:
         """The pairs as the classifier sees them, shape (n, columns); dense or sparse as in training."""
+        if self._context is not None:
+            known = PairInputs(self._context, role_index, skill_index, np.zeros(len(role_index), dtype=bool))
+            return self.pipeline["preprocess"].transform(known)
         numbers = pd.DataFrame(self._features.numeric(role_index, skill_index), columns=list(NUMERIC_FEATURES))
         scaled = self._scaler.transform(numbers)
         parts = [block[role_index if of_role else skill_index] for of_role, block in self._blocks]

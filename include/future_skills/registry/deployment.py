@@ -16,6 +16,7 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import VersionRow, champion, get_version
+from future_skills.model.inputs import context_of
 from future_skills.model.scores import probabilities_of
 from future_skills.registry.approvals import ApprovalRequest, request_of_version
 from future_skills.registry.page import write_registry
@@ -117,8 +118,10 @@ def smoke_test(connection: Connection, store: Store, keys: SigningKeys, version:
     with connection:
         row = get_version(connection, version)
         dataset_row = get_dataset(connection, row.dataset_id)
-    rows = load_dataset(store, dataset_row).training.head(SMOKE_ROWS)
-    probabilities = probabilities_of(load_model(store, row.artifacts["served"], keys), rows)
+    dataset = load_dataset(store, dataset_row)
+    rows = dataset.training.head(SMOKE_ROWS)
+    served = load_model(store, row.artifacts["served"], keys)
+    probabilities = probabilities_of(served, rows, context_of(dataset, row.feature_set))
     if not (np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1)):
         raise NotDeployableError(f"{version} gives probabilities that are none: it is not deployed.")
     return len(rows)
