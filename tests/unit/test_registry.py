@@ -382,6 +382,22 @@ def test_a_refresh_is_asked_for_or_due_to_age_labels_horizon_or_library(bench):
     assert mode(long_ago) == "normal"  # what counts is when it was deployed
 
 
+@pytest.mark.parametrize("beside, expected", [(-timedelta(minutes=1), "normal"), (timedelta(minutes=1), "refresh")])
+def test_a_champion_is_refreshed_from_the_day_it_is_too_old_and_not_before(bench, beside, expected):
+    deployed(bench, 1)
+    for statement in (
+        "ALTER TABLE future_skills_ops.deployment DISABLE TRIGGER append_only",
+        "UPDATE future_skills_ops.deployment SET at = now() - %s",
+        "ALTER TABLE future_skills_ops.deployment ENABLE TRIGGER append_only",
+    ):
+        execute(bench.connection, statement, (bench.settings.gate.refresh_after + beside,) if "%s" in statement else None)
+    bench.connection.commit()
+    reigning, dataset = get_version(bench.connection, "v1"), bench.export()
+    found = refresh_mode(bench.connection, bench.settings, reigning, dataset, reigning.libraries, asked=False)
+    assert found == expected
+    assert bench.settings.gate.refresh_after == timedelta(weeks=8)
+
+
 # The page
 
 

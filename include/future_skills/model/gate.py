@@ -159,11 +159,16 @@ def _comparison(metrics: dict[str, Any], thresholds: GateSettings, mode: str) ->
         verdict: CheckVerdict = "info"
         if name == "ap_high":
             verdict = "fail" if ci is None or ci[1] < 0 else "pass"
-        threshold = -thresholds.refresh_margin if mode == "refresh" else 0.0
         champion = metrics["comparison"].get("champion", "champion")
         title = f"{label} minus champion's"
-        checks.append(Check(title, "all", metrics["rows"], difference["difference"], threshold, champion, ci, verdict))
+        bar = _bar(thresholds, mode)
+        checks.append(Check(title, "all", metrics["rows"], difference["difference"], bar, champion, ci, verdict))
     return checks
+
+
+def _bar(thresholds: GateSettings, mode: str) -> float:
+    """What the lower end of the difference must exceed."""
+    return -thresholds.refresh_margin if mode == "refresh" else 0.0
 
 
 def _against_champion(
@@ -172,12 +177,15 @@ def _against_champion(
     if not metrics["comparison"]:
         return Judgement("keep", checks, "It could not be compared with the deployed version, which stays.")
     low, high = metrics["comparison"]["ap_high"]["ci"]
-    interval = f"[{low:+.3f}, {high:+.3f}]"
-    if low > 0:
-        return Judgement("promote", checks, f"Better than the deployed version: AP(HIGH) differs by {interval}.")
-    if mode == "refresh" and low > -thresholds.refresh_margin:
-        return Judgement("promote", checks, f"A refresh, not worse than the deployed version: AP(HIGH) differs by {interval}.")
-    return Judgement("keep", checks, f"No clear difference to the deployed version, which stays: AP(HIGH) differs by {interval}.")
+    if low > _bar(thresholds, mode):
+        return Judgement("promote", checks, _promoted(low, high))
+    words = "No clear difference to the deployed version, which stays: AP(HIGH) differs by"
+    return Judgement("keep", checks, f"{words} [{low:+.3f}, {high:+.3f}].")
+
+
+def _promoted(low: float, high: float) -> str:
+    how = "Better" if low > 0 else "A refresh, not worse"
+    return f"{how} than the deployed version: AP(HIGH) differs by [{low:+.3f}, {high:+.3f}]."
 
 
 def _in_words(check: Check) -> str:
