@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras test test-all lint format requirements clean
+.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whol
 
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
+
+bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.gate
 
 lint: .venv/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .
