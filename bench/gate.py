@@ -31,6 +31,8 @@ ROLES = (40, 180)
 MODES = ("normal", "refresh")
 VERDICTS = ("promote", "keep", "reject")
 SEEDS = 50
+POWER = 1 + 1.2816 / 1.96
+"""Half-widths of a 95 % interval at which nine in ten differences are wholly above 0."""
 PAGE = Path(__file__).parents[1] / "docs" / "gate.md"
 
 
@@ -141,6 +143,7 @@ def main() -> int:
         rows=rows,
         verdicts=VERDICTS,
         goals=sentences,
+        detectable={row.roles: POWER * row.half_width for row in rows if row.effect == "clearly better"},
         settings=settings,
         seeds=seeds,
         champion=CHAMPION,

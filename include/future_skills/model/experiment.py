@@ -1,0 +1,232 @@
+"""Compares estimators and preprocessings on the same folds of training roles; held-out roles are never touched."""
+
+import logging
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from future_skills.dataset.reading import Dataset
+from future_skills.domain import ESTIMATOR_NAMES, FutureSkillsError
+from future_skills.model import metrics, resampling
+from future_skills.model.baselines import guesses
+from future_skills.model.cuts import choose_cuts, levels_of
+from future_skills.model.estimators import ESTIMATORS, UnknownEstimatorError
+from future_skills.model.fitting import Configuration, NothingToLearnError, bounded_threads, fit_folds, fit_pipeline
+from future_skills.model.folds import FEWEST_ROLES, role_folds
+from future_skills.model.recommendation import Recommendation, behind_best, recommend
+from future_skills.model.scores import probabilities_of, scores_of
+
+logger = logging.getLogger(__name__)
+
+TIMED_ROWS = 20_000
+"""Rows scored to measure the speed of prediction: enough for the slowest to take longer than the clock's noise."""
+
+
+class UnmeasurableError(FutureSkillsError):
+    """An estimator was fitted, and its answers cannot be measured."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to compare: every estimator with every preprocessing; `parameters` are hyperparameters by estimator."""
+
+    estimators: tuple[str, ...]
+    preprocessings: tuple[str, ...]
+    folds: int
+    random_state: int
+    threads: int
+    resamples: int
+    parameters: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    feature_set: str = "core"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One row of the table; `measures` is None when it could not be measured, and `reason` says why.
+
+    `measures`: ap_high {value, ci, mean, std, folds}, macro_f1, weighted_f1, stability (std of weighted F1 over folds),
+    log_loss (nats), ece, fit_seconds, rows_per_second, and behind_best {difference, standard_error}.
+    """
+
+    estimator: str
+    preprocessing: str
+    feature_set: str
+    parameters: dict[str, Any]
+    measures: dict[str, Any] | None
+    reason: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the ledger keeps it."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The table, the baselines on the same rows, what is recommended, and on what all of it was measured."""
+
+    contenders: tuple[Contender, ...]
+    baselines: dict[str, dict[str, Any]]
+    recommendation: Recommendation
+    facts: dict[str, Any]
+
+
+def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison:
+    """Measure every combination of the plan by grouped cross-validation over the roles that are not held out.
+
+    Raises UnknownEstimatorError for a name the table does not have, NothingToLearnError when there are too few roles.
+    """
+    _require_known(plan)
+    rows = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
+    ground = _Ground.of(rows, plan)
+    measured = []
+    with bounded_threads(plan.threads):
+        for estimator, preprocessing in product(dict.fromkeys(plan.estimators), dict.fromkeys(plan.preprocessings)):
+            measured.append(_contender(ground, plan, estimator, preprocessing))
+    standings = {number: resampled for number, (_, resampled) in enumerate(measured) if resampled is not None}
+    contenders = [contender for contender, _ in measured]
+    for number, distance in behind_best(contenders, standings).items():
+        contenders[number] = replace(contenders[number], measures={**(contenders[number].measures or {}), **distance})
+    baselines = ground.baselines()
+    return Comparison(
+        tuple(contenders), baselines, recommend(contenders, baselines, dataset.row.label_source), ground.facts(plan)
+    )
+
+
+def _require_known(plan: Plan) -> None:
+    unknown = sorted({*plan.estimators, *plan.parameters} - {*ESTIMATOR_NAMES, *ESTIMATORS})
+    if unknown:
+        raise UnknownEstimatorError(f"There is no estimator {', '.join(unknown)}; there are {', '.join(ESTIMATOR_NAMES)}.")
+
+
+@dataclass(frozen=True)
+class _Ground:
+    """The rows all contenders meet on, and the fold of each row."""
+
+    rows: pd.DataFrame
+    fold: np.ndarray
+    decided: np.ndarray
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, plan: Plan) -> "_Ground":
+        decided = (rows["population"] == "decided").to_numpy()
+        if rows.loc[decided, "job_role_id"].nunique() < FEWEST_ROLES:
+            raise NothingToLearnError(
+                "Fewer than two job roles outside the held-out fifth have decisions: HR has to decide pairs of more roles."
+            )
+        fold = role_folds(rows["job_role_id"].to_numpy(), plan.folds, plan.random_state)
+        if len(np.unique(fold[decided])) < FEWEST_ROLES:
+            raise NothingToLearnError(
+                "All decisions outside the held-out fifth fall into one fold of job roles: HR has to decide pairs of more roles."
+            )
+        return cls(rows, fold, decided)
+
+    @property
+    def truth(self) -> np.ndarray:
+        levels: np.ndarray = self.rows.loc[self.decided, "future_need_level"].to_numpy(dtype=object)
+        return levels
+
+    def per_fold(self) -> Iterator[np.ndarray]:
+        """The decided rows of each fold, as a mask over decided rows."""
+        fold = self.fold[self.decided]
+        return (fold == number for number in np.unique(fold))
+
+    def drawn(self, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
+        """Role number of each decided row, and how often each role is drawn in each resample."""
+        role, names = pd.factorize(self.rows.loc[self.decided, "job_role_id"])
+        return role.astype(np.int64), resampling.resample_roles(len(names), plan.resamples, plan.random_state)
+
+    def baselines(self) -> dict[str, dict[str, Any]]:
+        decided = self.rows[self.decided].reset_index(drop=True)
+        answers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        for inside in self.per_fold():
+            for name, guess in guesses(decided[~inside], decided[inside]).items():
+                ranking, levels = answers.setdefault(name, (np.zeros(len(decided)), np.empty(len(decided), dtype=object)))
+                ranking[inside], levels[inside] = guess.ranking, guess.levels
+        return {name: metrics.summary(self.truth, ranking, levels) for name, (ranking, levels) in answers.items()}
+
+    def facts(self, plan: Plan) -> dict[str, Any]:
+        decided = self.rows[self.decided]
+        return {
+            "roles": int(decided["job_role_id"].nunique()),
+            "decided": len(decided),
+            "high": int((self.truth == "HIGH").sum()),
+            "implicit": len(self.rows) - len(decided),
+            "folds": plan.folds,
+            "random_state": plan.random_state,
+            "threads": plan.threads,
+        }
+
+
+def _contender(ground: _Ground, plan: Plan, estimator: str, preprocessing: str) -> tuple[Contender, np.ndarray | None]:
+    """A row of the table and its AP(HIGH) in each resample; whatever goes wrong is that row's reason and nobody else's."""
+    contender = Contender(estimator, preprocessing, plan.feature_set, dict(plan.parameters.get(estimator, {})), None)
+    try:
+        measures, resampled = _measured(ground, plan, contender)
+    except FutureSkillsError as error:
+        return replace(contender, reason=str(error)), None
+    except Exception as error:  # a library's own error must not take the other contenders' results with it
+        logger.exception("%s with %s could not be measured", estimator, preprocessing)
+        return replace(
+            contender, reason=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'}"
+        ), None
+    return replace(contender, measures=measures), resampled
+
+
+def _measured(ground: _Ground, plan: Plan, contender: Contender) -> tuple[dict[str, Any], np.ndarray]:
+    configuration = Configuration(
+        estimator=contender.estimator,
+        preprocessing=contender.preprocessing,
+        parameters=contender.parameters,
+        random_state=plan.random_state,
+        threads=plan.threads,
+    )
+    start = time.perf_counter()
+    pipeline = fit_pipeline(ground.rows, configuration)
+    fit_seconds = time.perf_counter() - start
+    probabilities = fit_folds(ground.rows, configuration, plan.folds, plan.random_state).probabilities[ground.decided]
+    if not np.isfinite(probabilities).all():
+        raise UnmeasurableError("Its probabilities are no numbers.")
+    truth, levels = ground.truth, _levels(ground, probabilities)
+    role, drawn = ground.drawn(plan)
+    resampled = resampling.ap_high_of(truth, probabilities[:, 2], role, drawn)
+    folds = [metrics.summary(truth[inside], probabilities[inside, 2], levels[inside]) for inside in ground.per_fold()]
+    ap_folds = [fold["ap_high"] for fold in folds if fold["ap_high"] is not None]
+    overall = metrics.summary(truth, probabilities[:, 2], levels)
+    if overall["ap_high"] is None:
+        raise UnmeasurableError("No job role outside the held-out fifth has a HIGH decision.")
+    return {
+        "ap_high": {
+            "value": overall["ap_high"],
+            "ci": resampling.interval(resampled),
+            "mean": float(np.mean(ap_folds)),
+            "std": float(np.std(ap_folds)),
+            "folds": ap_folds,
+        },
+        "macro_f1": overall["macro_f1"],
+        "weighted_f1": overall["weighted_f1"],
+        "stability": float(np.std([fold["weighted_f1"] for fold in folds])),
+        "log_loss": metrics.cross_entropy(truth, probabilities),
+        "ece": metrics.expected_calibration_error(truth, probabilities),
+        "fit_seconds": round(fit_seconds, 3),
+        "rows_per_second": _speed(pipeline, ground.rows),
+    }, resampled
+
+
+def _levels(ground: _Ground, probabilities: np.ndarray) -> np.ndarray:
+    """Levels after cuts that were chosen on the other folds."""
+    scores, truth, levels = scores_of(probabilities), ground.truth, np.empty(len(probabilities), dtype=object)
+    for inside in ground.per_fold():
+        levels[inside] = levels_of(scores[inside], choose_cuts(scores[~inside], truth[~inside]))
+    return levels
+
+
+def _speed(pipeline: Any, rows: pd.DataFrame) -> int:
+    frame = rows.iloc[np.arange(TIMED_ROWS) % len(rows)]
+    start = time.perf_counter()
+    probabilities_of(pipeline, frame)
+    return round(TIMED_ROWS / (time.perf_counter() - start))

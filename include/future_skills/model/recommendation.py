@@ -1,0 +1,139 @@
+"""Which of several measured estimators to take, by a rule that is stated before the numbers are seen."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from future_skills.domain import LabelSource
+from future_skills.model.estimators import ESTIMATORS
+
+RULE: Final = (
+    "Among those whose AP(HIGH) is within one paired standard error (bootstrap over job roles) of the best, "
+    "the more interpretable, then one the HR application can load, then the one that is fitted faster. "
+    "What is not above every baseline is not recommended."
+)
+COEFFICIENTS, TREE_PATHS, NONE = "coefficients", "tree paths", "none"
+GRADES: Final = (COEFFICIENTS, TREE_PATHS, NONE)
+"""How a single prediction can be taken apart, best first: a weight per column, a walk through each tree, or not exactly."""
+INTERPRETABILITY: Final[dict[str, str]] = {
+    **dict.fromkeys(("logistic_regression", "ridge", "lasso", "elastic_net"), COEFFICIENTS),
+    **dict.fromkeys(("random_forest", "gradient_boosting", "hist_gradient_boosting", "xgboost", "lightgbm"), TREE_PATHS),
+    **dict.fromkeys(("mlp", "keras", "voting", "stacking"), NONE),
+}
+EXTRAS: Final[dict[str, str]] = {name: f"scikit-learn and the extra {name}" for name in ("xgboost", "lightgbm", "keras")}
+
+
+class Measured(Protocol):
+    """What the rule looks at."""
+
+    @property
+    def estimator(self) -> str:
+        """Its name in the table of estimators."""
+
+    @property
+    def preprocessing(self) -> str:
+        """How text becomes numbers."""
+
+    @property
+    def measures(self) -> dict[str, Any] | None:
+        """Its figures, or None."""
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """The position of the recommended contender, or None, and the reason in a sentence."""
+
+    contender: int | None
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """As the ledger keeps it."""
+        return asdict(self)
+
+
+def interpretability(estimator: str) -> str:
+    """The grade of an estimator; one that nobody has graded cannot be taken apart."""
+    return INTERPRETABILITY.get(estimator, NONE)
+
+
+def dependencies(estimator: str) -> str:
+    """What has to be installed for it."""
+    return EXTRAS.get(estimator, "scikit-learn alone")
+
+
+def loadable_by_hr(estimator: str) -> bool:
+    """Can the HR application load its artefact? Not when the estimator itself is not there."""
+    entry = ESTIMATORS.get(estimator)
+    return entry is not None and entry.loadable_by_hr
+
+
+def behind_best(contenders: Sequence[Measured], standings: Mapping[int, np.ndarray]) -> dict[int, dict[str, Any]]:
+    """For each measured position `behind_best`: how far AP(HIGH) is behind the best, and the paired standard error of that.
+
+    `standings` has the AP(HIGH) of each measured position in every resample, the same resamples for all.
+    """
+    values = {number: _ap_high(contenders[number]) for number in standings}
+    if not values:
+        return {}
+    best = max(values, key=values.__getitem__)
+    return {
+        number: {
+            "behind_best": {
+                "difference": values[best] - values[number],
+                "standard_error": float(np.nanstd(standings[best] - standings[number])),
+            }
+        }
+        for number in values
+    }
+
+
+def recommend(
+    contenders: Sequence[Measured], baselines: Mapping[str, Mapping[str, Any]], label_source: LabelSource
+) -> Recommendation:
+    """Apply RULE to contenders that know their distance to the best; nothing is recommended on labels of our own making."""
+    if label_source == "bootstrap":
+        return Recommendation(
+            None, "Nothing is recommended: the labels come from the rule formula, so every figure is agreement with the rules."
+        )
+    bar = max(baseline["ap_high"] for baseline in baselines.values())
+    measured = [number for number, contender in enumerate(contenders) if contender.measures is not None]
+    above = [number for number in measured if _ap_high(contenders[number]) > bar]
+    if not above:
+        what = f"none is above the best baseline ({bar:.3f})" if measured else "none could be measured"
+        return Recommendation(None, f"Nothing is recommended: {what}.")
+    close = [number for number in above if _close(contenders[number])]
+    chosen = min(close, key=lambda number: _preference(contenders[number]))
+    return Recommendation(chosen, _in_words(contenders[chosen], len(close)))
+
+
+def _ap_high(contender: Measured) -> float:
+    return float((contender.measures or {})["ap_high"]["value"])
+
+
+def _close(contender: Measured) -> bool:
+    distance = (contender.measures or {})["behind_best"]
+    return bool(distance["difference"] <= distance["standard_error"])
+
+
+def _preference(contender: Measured) -> tuple[int, bool, float]:
+    name = contender.estimator
+    return GRADES.index(interpretability(name)), not loadable_by_hr(name), (contender.measures or {})["fit_seconds"]
+
+
+def _in_words(contender: Measured, close: int) -> str:
+    distance = (contender.measures or {})["behind_best"]
+    name = f"{contender.estimator} with {contender.preprocessing}"
+    behind, error = distance["difference"], distance["standard_error"]
+    place = (
+        f"is {behind:.3f} behind the best AP(HIGH), within its standard error of {error:.3f}"
+        if behind
+        else "has the best AP(HIGH)"
+    )
+    others = "no other is as close" if close == 1 else f"of the {close} that close it comes first"
+    return (
+        f"{name}: it {place}, and {others} by interpretability ({interpretability(contender.estimator)}), "
+        f"loading in the HR application ({'yes' if loadable_by_hr(contender.estimator) else 'no'}) and "
+        f"fit time ({(contender.measures or {})['fit_seconds']:.1f} s)."
+    )
