@@ -5,10 +5,17 @@ from airflow.sdk import Param
 from future_skills.domain import ESTIMATOR_NAMES
 
 TEXT = ["null", "string"]
+PREPROCESSINGS = ["target", "onehot"]
+
+
+def _several(default: list[str], offered: list[str], **labels: str) -> Param:
+    """A field in which several of `offered` may be chosen."""
+    return Param(default, type="array", items={"type": "string", "enum": offered}, examples=offered, uniqueItems=True, **labels)
+
 
 RETRAINING_FORM = {
     "estimator": Param(None, type=TEXT, enum=[None, *ESTIMATOR_NAMES], title="Estimator (default: the setting)"),
-    "preprocessing": Param(None, type=TEXT, enum=[None, "target", "onehot"], title="Preprocessing of text columns"),
+    "preprocessing": Param(None, type=TEXT, enum=[None, *PREPROCESSINGS], title="Preprocessing of text columns"),
     "parameters": Param({}, type="object", title="Hyperparameters", description='JSON, such as {"n_estimators": 300}'),
     "as_of": Param(None, type=TEXT, format="date", title="As of (default: the day of the run)"),
     "dataset_id": Param(None, type=TEXT, title="Train on this dataset instead of exporting one"),
@@ -16,4 +23,27 @@ RETRAINING_FORM = {
     "version": Param(None, type=TEXT, title="The version to evaluate (default: the newest)"),
     "refresh": Param(False, type="boolean", title="Refresh: a version not worse than the deployed one may replace it"),
     "report_id": Param(None, type=["null", "integer"], title="Set by the drift DAG: the report that asks"),
+}
+
+EXPERIMENT_FORM = {
+    "estimators": _several(
+        ["random_forest", "logistic_regression", "ridge", "hist_gradient_boosting"],
+        [*ESTIMATOR_NAMES],
+        title="Estimators to compare",
+    ),
+    "preprocessings": _several(["target"], PREPROCESSINGS, title="Preprocessings of text columns"),
+    "parameters": Param(
+        {},
+        type="object",
+        title="Hyperparameters by estimator",
+        description='JSON, such as {"random_forest": {"n_estimators": 300}}',
+    ),
+    "dataset_id": Param(None, type=TEXT, title="Dataset (default: the newest)"),
+    "use_recommended": Param(False, type="boolean", title="Make the recommended one the default of the next trainings"),
+    "use": Param(
+        None, type=TEXT, enum=[None, *ESTIMATOR_NAMES], title="Or make this one the default, with its better preprocessing"
+    ),
+    "forget_default": Param(
+        False, type="boolean", title="Compare nothing: forget the chosen default, return to the configured one"
+    ),
 }

@@ -4,6 +4,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from future_skills.registry.experiments import ExperimentOrder
     from future_skills.registry.retraining import RetrainingOrder
 
 
@@ -35,4 +36,21 @@ def retraining_order(dag_run: Any, params: Any) -> "RetrainingOrder":
         version=params["version"],
         only_evaluate=params["only_evaluate"],
         refresh=drift or params["refresh"],
+    )
+
+
+def experiment_order(dag_run: Any, params: Any) -> "ExperimentOrder":
+    """The order behind a run of the experiment DAG."""
+    from future_skills.registry.experiments import ExperimentOrder
+
+    return ExperimentOrder(
+        run_id=dag_run.run_id,
+        estimators=tuple(params["estimators"]),
+        preprocessings=tuple(params["preprocessings"]),
+        parameters=params["parameters"] or {},
+        dataset_id=params["dataset_id"],
+        requested_by=requested_by(dag_run),
+        recommended=params["use_recommended"],
+        default=params["use"],
+        forget=params["forget_default"],
     )

@@ -14,6 +14,7 @@ TRIGGERS: Final[dict[str, frozenset[Role]]] = {
     "future_skills_deployment": frozenset({"DevOps"}),
     "future_skills_prediction": frozenset({"DevOps"}),
     "future_skills_drift": frozenset({"DataScientist", "DevOps"}),
+    "future_skills_experiment": frozenset({"DataScientist", "DevOps"}),
     "future_skills_watch": frozenset({"DevOps"}),
 }
 """Who may start a run of each DAG."""

@@ -4,6 +4,7 @@ import pytest
 
 from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion
+from future_skills.store.artifacts import Store
 from orchestration.answers import given_answer
 
 PREDICTED = "SELECT count(*) FROM future_skills_futureskillprediction"
@@ -134,3 +135,34 @@ def test_publishing_can_be_switched_off(run_dag, installation, monkeypatch):
         assert run_dag(dag_id).state == "success"
     assert fetch_value(installation, PREDICTED) == 0
     assert fetch_value(installation, "SELECT state FROM future_skills_ops.prediction_batch") == "withheld"
+
+
+def newest_version(hr):
+    return fetch_row(hr, "SELECT * FROM future_skills_ops.model_version ORDER BY number DESC LIMIT 1")
+
+
+def test_an_experiment_recommends_and_its_choice_is_the_next_default_until_it_is_forgotten(run_dag, installation, settings):
+    early = run_dag("experiment", {"estimators": ["ridge"]})
+    assert (early.state, early.tasks["compare"]) == ("failed", "failed")  # there is no dataset yet
+    run_dag("retraining")
+    compared = run_dag(
+        "experiment", {"estimators": ["logistic_regression", "lasso"], "use": "lasso", "parameters": {"lasso": {"C": 0.2}}}
+    )
+    assert compared.tasks == {"compare": "success", "set_default": "success"}
+    assert compared.pull("set_default").startswith("The next trainings use lasso, target (chosen by")
+    page = Store.open(settings.store_uri).path("MODEL_COMPARISON.md").read_text()
+    assert "lasso" in page
+    installation.rollback()
+
+    run_dag("retraining")
+    made = newest_version(installation)
+    assert (made["estimator"], made["parameters"]) == ("lasso", {"C": 0.2})
+    installation.rollback()
+    run_dag("retraining", {"estimator": "ridge"})
+    assert newest_version(installation)["estimator"] == "ridge"
+    installation.rollback()
+
+    forgotten = run_dag("experiment", {"forget_default": True})
+    assert forgotten.tasks == {"compare": "skipped", "set_default": "success"}
+    run_dag("retraining")
+    assert newest_version(installation)["estimator"] == "logistic_regression"

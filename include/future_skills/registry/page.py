@@ -3,6 +3,7 @@
 from psycopg2.extensions import connection as Connection
 
 from future_skills.database import fetch_rows
+from future_skills.ledger.training_default import chosen_default
 from future_skills.ledger.versions import champion, list_versions, newest_evaluation
 from future_skills.registry.approvals import request_of_version
 from future_skills.registry.card import write_cards
@@ -26,7 +27,9 @@ def render_registry(connection: Connection) -> str:
     return (
         markdown_environment()
         .get_template("registry.md.j2")
-        .render(champion=champion(connection), versions=versions, deployments=deployments)
+        .render(
+            champion=champion(connection), versions=versions, deployments=deployments, chosen_default=chosen_default(connection)
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """What a run of the retraining asks for, and which version it leads to: trained now, found, or none this week."""
 
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -9,12 +10,15 @@ from psycopg2.extensions import connection as Connection
 from future_skills.config import Settings
 from future_skills.ledger.chains import Origin, record_stage
 from future_skills.ledger.datasets import get_dataset
+from future_skills.ledger.training_default import training_default
 from future_skills.ledger.versions import EvaluationRow, UnknownVersionError, VersionRow, champion, get_version, list_versions
 from future_skills.model.evaluation import evaluate_version
 from future_skills.model.training import TrainingRequest, find_trained, train_version
 from future_skills.registry.candidates import refresh_mode
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def version_for(
         with connection:
             record_stage(connection, dataset_id, "training", "not due", cadence=settings.training_cadence)
         return None
-    request = _request(settings, order, dataset_id)
+    with connection:
+        request = _request(connection, settings, order, dataset_id)
     if order.origin == "drift":
         with connection:
             found = find_trained(connection, request)
@@ -93,18 +98,20 @@ def version_for(
     return train_version(connection, store, keys, settings, request)
 
 
-def _request(settings: Settings, order: RetrainingOrder, dataset_id: str) -> TrainingRequest:
-    """The order with the installation's defaults; their hyperparameters go with their estimator only."""
-    defaults = settings.training
-    estimator = order.estimator or defaults.estimator
-    own = defaults.parameters if estimator == defaults.estimator else {}
+def _request(connection: Connection, settings: Settings, order: RetrainingOrder, dataset_id: str) -> TrainingRequest:
+    """The order, then the default chosen in the ledger, then the configured one; hyperparameters go with their estimator only."""
+    default = training_default(connection, settings.training)
+    estimator = order.estimator or default.estimator
+    own = next((one.parameters for one in (default, settings.training) if one.estimator == estimator), {})
+    named = [name for name in ("estimator", "preprocessing", "parameters") if getattr(order, name)]
+    logger.info("%s; the default is %s.", f"The run names its {', '.join(named)}" if named else "The run names nothing", default)
     return TrainingRequest(
         dataset_id=dataset_id,
         request_key=f"{order.run_id}/{dataset_id}",
         estimator=estimator,
-        preprocessing=order.preprocessing or defaults.preprocessing,
+        preprocessing=order.preprocessing or default.preprocessing,
         parameters=order.parameters or own,
-        feature_set=defaults.feature_set,
+        feature_set=default.feature_set,
         requested_by=order.requested_by,
     )
 
