@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate test test-all lint format requirements clean
+.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment bench-estimators test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ run: .venv/.installed ## Start everything, run one chain, keep serving the Airfl
 
 run-once: .venv/.installed ## The same, and stop when the chain has ended (prints `outcome: N`)
 	@exec $(BIN)/python -m runtime.run --once
+
+experiment: .venv/.installed ## Compare estimators in the running `make run` (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot)
+	@exec $(BIN)/python -m runtime.experiment
 
 reset: .venv/.installed ## Remove the local state of a company (DATA=...)
 	@exec $(BIN)/python -m runtime.reset
@@ -73,6 +76,10 @@ test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empt
 
 bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.gate
+
+bench-estimators: .venv/.installed ## Every estimator on unseen roles of a company (DATA=<folder>); writes docs/estimators.md
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.estimators --data "$(DATA)" \
+	  $(if $(ESTIMATORS),--estimators "$(ESTIMATORS)") $(if $(PREPROCESSINGS),--preprocessings "$(PREPROCESSINGS)")
 
 lint: .venv/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -88,6 +88,10 @@ class AirflowApi:
         response = self._request("POST", f"/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
         return str(response.raise_for_status().json()["dag_run_id"])
 
+    def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
+        """A run as it is now."""
+        return self._get(f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")
+
     def runs(self, *, since: datetime | None = None, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Runs of our DAGs, newest first: those that began after `since`, or those in some states."""
         parameters: dict[str, Any] = {"limit": PAGE, "order_by": "-run_after"}

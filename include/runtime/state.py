@@ -103,10 +103,15 @@ class State:
             file.flush()
             yield
 
+    @property
+    def has_secrets(self) -> bool:
+        """Was anything started in this state yet?"""
+        return (self.root / "secrets.json").exists()
+
     def secrets(self) -> Secrets:
         """The secrets of this state, generated at first sight and readable by this user alone."""
         path = self.root / "secrets.json"
-        if not path.exists():
+        if not self.has_secrets:
             draft = path.with_suffix(".draft")
             draft.unlink(missing_ok=True)
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:

@@ -45,18 +45,30 @@ class Installation:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
 
+    def _environment(self, environment) -> dict:
+        own = {"PYTHONPATH": str(ROOT / "include"), "STATE_DIR": str(self.folder), "PORT": str(self.port)}
+        return {**os.environ, **own, **environment}
+
+    def experiment(self, **environment) -> Finished:
+        """A whole `make experiment`, while a run serves."""
+        done = subprocess.run(
+            [sys.executable, "-m", "runtime.experiment"],
+            cwd=ROOT,
+            env=self._environment(environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            timeout=RUN_SECONDS,
+        )
+        return Finished(done.returncode, done.stdout)
+
     def start(self, *arguments, **environment) -> subprocess.Popen:
         """Begin a run."""
         return subprocess.Popen(
             [sys.executable, "-m", "runtime.run", *arguments],
             cwd=ROOT,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT / "include"),
-                "STATE_DIR": str(self.folder),
-                "PORT": str(self.port),
-                **environment,
-            },
+            env=self._environment(environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -188,3 +188,42 @@ def test_the_reason_of_a_failure_is_found_in_its_log(tmp_path):
     log.write_text("\n".join(lines))
     assert reason_in(log) == "AirflowFailException: mend this"
     assert reason_in(None) is None
+
+
+def experiment(tmp_path, **environment):
+    """`make experiment` in an empty state folder."""
+    command = [sys.executable, "-m", "runtime.experiment"]
+    known = {**os.environ, "PYTHONPATH": str(INCLUDE), "STATE_DIR": str(tmp_path), **environment}
+    done = subprocess.run(command, env=known, capture_output=True, text=True, check=False, timeout=120)
+    return done.returncode, done.stderr
+
+
+def test_an_experiment_without_a_running_airflow_says_what_to_start(tmp_path):
+    code, told = experiment(tmp_path)
+    assert (code, "start `make run` in another terminal first" in told) == (1, True)
+    state = State(tmp_path / "demo")
+    state.create()
+    state.secrets()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    code, told = experiment(tmp_path, PORT=str(port))
+    assert (code, f"No Airflow answers at http://127.0.0.1:{port}: start `make run`" in told) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "environment, told",
+    [
+        ({"ESTIMATORS": "ridge, forest"}, "There is no estimator forest; there are random_forest"),
+        ({"PREPROCESSINGS": "words"}, "There is no preprocessing words; there are target, onehot."),
+        ({"AIRFLOW_USER": "ada"}, "The password of ada is not known: give it as AIRFLOW_PASSWORD."),
+    ],
+)
+def test_an_experiment_that_cannot_be_is_refused_in_words(tmp_path, environment, told):
+    state = State(tmp_path / "demo")
+    state.create()
+    state.secrets()
+    code, error = experiment(tmp_path, **environment)
+    assert code == 1
+    assert told in error
+    assert "Traceback" not in error

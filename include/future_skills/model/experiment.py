@@ -165,6 +165,7 @@ class _Ground:
 def _contender(ground: _Ground, plan: Plan, estimator: str, preprocessing: str) -> tuple[Contender, np.ndarray | None]:
     """A row of the table and its AP(HIGH) in each resample; whatever goes wrong is that row's reason and nobody else's."""
     contender = Contender(estimator, preprocessing, plan.feature_set, dict(plan.parameters.get(estimator, {})), None)
+    start = time.perf_counter()
     try:
         measures, resampled = _measured(ground, plan, contender)
     except FutureSkillsError as error:
@@ -174,6 +175,8 @@ def _contender(ground: _Ground, plan: Plan, estimator: str, preprocessing: str) 
         return replace(
             contender, reason=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'}"
         ), None
+    seconds = time.perf_counter() - start
+    logger.info("%s with %s: AP(HIGH) %.3f, %.1f s", estimator, preprocessing, measures["ap_high"]["value"], seconds)
     return replace(contender, measures=measures), resampled
 
 

@@ -131,9 +131,11 @@ def _in_words(contender: Measured, close: int) -> str:
         if behind
         else "has the best AP(HIGH)"
     )
-    others = "no other is as close" if close == 1 else f"of the {close} that close it comes first"
+    if close == 1:
+        return f"{name}: it {place}, and no other is within one standard error of the best."
+    loads = "yes" if loadable_by_hr(contender.estimator) else "no"
+    seconds = (contender.measures or {})["fit_seconds"]
     return (
-        f"{name}: it {place}, and {others} by interpretability ({interpretability(contender.estimator)}), "
-        f"loading in the HR application ({'yes' if loadable_by_hr(contender.estimator) else 'no'}) and "
-        f"fit time ({(contender.measures or {})['fit_seconds']:.1f} s)."
+        f"{name}: it {place}, and of the {close} within one standard error it comes first by interpretability "
+        f"({interpretability(contender.estimator)}), loading in the HR application ({loads}) and fit time ({seconds:.1f} s)."
     )

@@ -12,7 +12,7 @@ from future_skills.model.recommendation import RULE
 from future_skills.registry.comparison_page import table_rows
 
 BLUE, GREY, ORANGE = "#2f6fab", "#8a8f98", "#d9822b"
-LAYOUT = {"template": "plotly_white", "margin": {"l": 40, "r": 20, "t": 40, "b": 40}, "showlegend": False}
+LAYOUT = {"template": "plotly_white", "margin": {"l": 60, "r": 20, "t": 40, "b": 40}, "showlegend": False}
 
 
 def render_html(experiment: ExperimentRow) -> str:
@@ -56,10 +56,11 @@ def _standing(rows: list[dict[str, Any]], baselines: dict[str, dict[str, Any]]) 
         },
     )
     figure = go.Figure(bars, layout={**LAYOUT, "title": "AP(HIGH) on unseen job roles, 95 % interval; lines: baselines"})
-    for name, summary in baselines.items():
-        figure.add_vline(x=summary["ap_high"], line_dash="dot", line_color=GREY, annotation_text=name.replace("_", " "))
+    for number, (name, summary) in enumerate(baselines.items()):
+        label = {"text": name.replace("_", " "), "yshift": 14 * number}  # two baselines may stand at nearly the same place
+        figure.add_vline(x=summary["ap_high"], line_dash="dot", line_color=GREY, annotation=label, annotation_position="top")
     return figure.update_layout(
-        yaxis={"autorange": "reversed", "automargin": True}, xaxis_range=[0, 1], height=160 + 32 * len(rows)
+        yaxis={"autorange": "reversed", "automargin": True}, xaxis_range=[0, 1], margin_t=90, height=200 + 32 * len(rows)
     )
 
 
