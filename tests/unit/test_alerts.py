@@ -444,6 +444,15 @@ def put(store: Store, name: str, hours: float, now: datetime = NOW) -> str:
     return name
 
 
+def add_experiment(hr):
+    execute(
+        hr,
+        "INSERT INTO future_skills_ops.experiment (experiment_id, dataset_id, request_key, label_source, facts, contenders,"
+        " baselines, recommendation, libraries, page_uri) VALUES (1, %s, 'run', 'hr_decision', '{}', '[]', '{}', '{}', '{}', '')",
+        (DATASET,),
+    )
+
+
 def test_only_old_orphans_are_swept(hr, store, tmp_path):
     batch = add_batch(hr)
     execute(
@@ -452,12 +461,14 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         " VALUES ('v3', %s, 'k', 'cv', 'normal', '{}')",
         (DATASET,),
     )
+    add_experiment(hr)
     hr.commit()
     registered = [
         f"datasets/{DATASET}/dataset.csv",
         f"datasets/{DATASET}/snapshot/roles.csv",
         f"batches/{batch.batch_id}/sample-0.csv",
         f"reports/{batch.batch_id}/drift.html",
+        "experiments/1/comparison.html",
         "models/future_skills_model_v3.pkl",
         "models/future_skills_model_v3.evaluated.pkl",
         "models/future_skills_model_v3.json",
@@ -478,6 +489,7 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         "datasets/orphan/snapshot/roles.csv",
         "batches/orphan/sample-0.csv",
         "reports/orphan/drift.html",
+        "experiments/2/comparison.html",
         "models/future_skills_model_v4.pkl",
         "models/future_skills_model_v4.folds.pkl",
         "models/future_skills_model_v3.evaluation-2.html",
@@ -496,6 +508,7 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         "datasets": 1,
         "batches": 1,
         "reports": 1,
+        "experiments": 1,
         "models": 2,
         "evaluations": 1,
         "drafts": 1,

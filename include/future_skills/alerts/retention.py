@@ -12,6 +12,7 @@ from future_skills.store.artifacts import Store
 
 CHANGES_KEPT = timedelta(days=400)
 ORPHANS_KEPT = timedelta(hours=24)
+SWEPT = ("datasets", "batches", "reports", "experiments", "models")
 MODEL_FILE = re.compile(r"future_skills_model_v(\d+)\.(?:.+\.)?(?:pkl|json)")
 EVALUATION_FILE = re.compile(r"future_skills_model_v\d+\.evaluation-(\d+)\.html")
 DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
@@ -21,26 +22,28 @@ DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
 def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta = ORPHANS_KEPT) -> dict[str, int]:
     """Delete old changes, and orphans older than `kept`; returns how many, by kind.
 
-    Of the store only datasets/, batches/, reports/ and models/ are touched, and there only whole folders without a ledger
-    row, model files of numbers that were never registered, reports of evaluations that were never recorded, and drafts.
-    Where the ledger is empty nothing is an orphan: it is more likely that the ledger is the wrong one.
+    Of the store only the folders SWEPT are touched, and there only whole folders without a ledger row, model files of
+    numbers that were never registered, reports of evaluations that were never recorded, and drafts. Where the ledger is
+    empty nothing is an orphan: it is more likely that the ledger is the wrong one.
     """
     before = now - kept
     datasets, batches = _folders(store, "datasets", before), _folders(store, "batches", before)
-    reports, models = _folders(store, "reports", before), _model_files(store, MODEL_FILE, before)
-    evaluations = _model_files(store, EVALUATION_FILE, before)
-    drafts = [path for name in ("datasets", "batches", "reports", "models") for path in _drafts(store, name, before)]
+    reports, experiments = _folders(store, "reports", before), _folders(store, "experiments", before)
+    models, evaluations = _model_files(store, MODEL_FILE, before), _model_files(store, EVALUATION_FILE, before)
+    drafts = [path for name in SWEPT for path in _drafts(store, name, before)]
     with connection:
         changes = execute(connection, "DELETE FROM future_skills_ops.prediction_change WHERE at < %s", (now - CHANGES_KEPT,))
         known_datasets = _known(connection, "SELECT dataset_id FROM future_skills_ops.dataset")
         known_batches = _known(connection, "SELECT batch_id FROM future_skills_ops.prediction_batch")
         known_evaluations = _known(connection, "SELECT evaluation_id FROM future_skills_ops.evaluation")
+        known_experiments = _known(connection, "SELECT experiment_id FROM future_skills_ops.experiment")
         known_models = _known(connection, "SELECT number::text FROM future_skills_ops.model_version")
     return {
         "prediction_changes": changes,
         "datasets": _remove(datasets, known_datasets, lambda path: path.name),
         "batches": _remove(batches, known_batches, lambda path: path.name),
         "reports": _remove(reports, known_batches, lambda path: path.name),
+        "experiments": _remove(experiments, known_experiments, lambda path: path.name),
         "models": _remove(models, known_models, lambda path: _number(MODEL_FILE, path)),
         "evaluations": _remove(evaluations, known_evaluations, lambda path: _number(EVALUATION_FILE, path)),
         "drafts": sum(_delete(path) for path in drafts if path.exists()),

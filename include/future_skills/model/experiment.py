@@ -33,7 +33,7 @@ class UnmeasurableError(FutureSkillsError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to compare: every estimator with every preprocessing; `parameters` are hyperparameters by estimator."""
+    """What to compare: all combinations; `parameters` are hyperparameters by estimator."""
 
     estimators: tuple[str, ...]
     preprocessings: tuple[str, ...]
@@ -42,7 +42,7 @@ class Plan:
     threads: int
     resamples: int
     parameters: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    feature_set: str = "core"
+    feature_sets: tuple[str, ...] = ("core",)
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,9 @@ def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison
     _require_known(plan)
     rows = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
     ground = _Ground.of(rows, plan)
-    measured = []
+    combinations = product(*map(dict.fromkeys, (plan.estimators, plan.preprocessings, plan.feature_sets)))
     with bounded_threads(plan.threads):
-        for estimator, preprocessing in product(dict.fromkeys(plan.estimators), dict.fromkeys(plan.preprocessings)):
-            measured.append(_contender(ground, plan, estimator, preprocessing))
+        measured = [_contender(ground, plan, *names) for names in combinations]
     standings = {number: resampled for number, (_, resampled) in enumerate(measured) if resampled is not None}
     contenders = [contender for contender, _ in measured]
     for number, distance in behind_best(contenders, standings).items():
@@ -162,9 +161,11 @@ class _Ground:
         }
 
 
-def _contender(ground: _Ground, plan: Plan, estimator: str, preprocessing: str) -> tuple[Contender, np.ndarray | None]:
+def _contender(
+    ground: _Ground, plan: Plan, estimator: str, preprocessing: str, feature_set: str
+) -> tuple[Contender, np.ndarray | None]:
     """A row of the table and its AP(HIGH) in each resample; whatever goes wrong is that row's reason and nobody else's."""
-    contender = Contender(estimator, preprocessing, plan.feature_set, dict(plan.parameters.get(estimator, {})), None)
+    contender = Contender(estimator, preprocessing, feature_set, dict(plan.parameters.get(estimator, {})), None)
     start = time.perf_counter()
     try:
         measures, resampled = _measured(ground, plan, contender)

@@ -103,7 +103,7 @@ def _experiment(
         random_state=settings.training.random_state,
         threads=settings.threads,
         resamples=settings.gate.resamples,
-        feature_set=settings.training.feature_set,
+        feature_sets=(settings.training.feature_set,),
     )
     comparison = compare(load_dataset(store, dataset_row), holdout, plan)
     with connection:
