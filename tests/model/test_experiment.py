@@ -98,6 +98,14 @@ def test_too_few_roles_are_told_in_words(dataset, holdout):
         compare(replace(dataset, training=together.reset_index(drop=True)), frozenset(), PLAN)
 
 
+@pytest.mark.parametrize("levels", [{"HIGH": "MEDIUM"}, {"HIGH": "LOW", "MEDIUM": "LOW"}], ids=["no HIGH", "one level"])
+def test_a_company_without_a_high_decision_gets_reasons_instead_of_figures(dataset, holdout, levels):
+    training = dataset.training.assign(future_need_level=dataset.training["future_need_level"].replace(levels))
+    result = compare(replace(dataset, training=training), holdout, replace(PLAN, parameters=QUICK))
+    assert {row.reason for row in result.contenders} == {"No job role outside the held-out fifth has a HIGH decision."}
+    assert result.recommendation.reason == "Nothing is recommended: none could be measured."
+
+
 def test_labels_of_our_own_making_recommend_nothing(dataset, holdout):
     bootstrap = replace(dataset, row=replace(dataset.row, label_source="bootstrap"))
     result = compare(bootstrap, holdout, replace(PLAN, estimators=("ridge",)))

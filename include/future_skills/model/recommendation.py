@@ -97,7 +97,7 @@ def recommend(
         return Recommendation(
             None, "Nothing is recommended: the labels come from the rule formula, so every figure is agreement with the rules."
         )
-    bar = max(baseline["ap_high"] for baseline in baselines.values())
+    bar = max((baseline["ap_high"] for baseline in baselines.values() if baseline["ap_high"] is not None), default=0.0)
     measured = [number for number, contender in enumerate(contenders) if contender.measures is not None]
     above = [number for number in measured if _ap_high(contenders[number]) > bar]
     if not above:
