@@ -29,8 +29,9 @@ from future_skills.hr.interchange import read_company
 from future_skills.hr.loader import load_company
 from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
+from future_skills.model.estimators import loadable_by_hr
 from future_skills.model.experiment import Comparison, Plan, compare
-from future_skills.model.recommendation import RULE, dependencies, interpretability, loadable_by_hr
+from future_skills.model.recommendation import RULE, dependencies, interpretability
 from future_skills.model.training import library_versions
 from future_skills.store.artifacts import Store
 from runtime.postgres import embedded_server
@@ -108,6 +109,7 @@ def main() -> int:
             random_state=settings.training.random_state,
             threads=settings.threads,
             resamples=settings.gate.resamples,
+            feature_sets=("core", "extended"),
         )
         comparison = compare(dataset, holdout, plan)
     print(comparison.recommendation.reason)

@@ -6,6 +6,7 @@ from future_skills.domain import ESTIMATOR_NAMES
 
 TEXT = ["null", "string"]
 PREPROCESSINGS = ["target", "onehot"]
+FEATURE_SETS = ["core", "extended"]
 
 
 def _several(default: list[str], offered: list[str], **labels: str) -> Param:
@@ -16,6 +17,7 @@ def _several(default: list[str], offered: list[str], **labels: str) -> Param:
 RETRAINING_FORM = {
     "estimator": Param(None, type=TEXT, enum=[None, *ESTIMATOR_NAMES], title="Estimator (default: the setting)"),
     "preprocessing": Param(None, type=TEXT, enum=[None, *PREPROCESSINGS], title="Preprocessing of text columns"),
+    "feature_set": Param(None, type=TEXT, enum=[None, *FEATURE_SETS], title="Features: core, or also what similar roles need"),
     "parameters": Param({}, type="object", title="Hyperparameters", description='JSON, such as {"n_estimators": 300}'),
     "as_of": Param(None, type=TEXT, format="date", title="As of (default: the day of the run)"),
     "dataset_id": Param(None, type=TEXT, title="Train on this dataset instead of exporting one"),
@@ -32,6 +34,7 @@ EXPERIMENT_FORM = {
         title="Estimators to compare",
     ),
     "preprocessings": _several(["target"], PREPROCESSINGS, title="Preprocessings of text columns"),
+    "feature_sets": _several(["core", "extended"], FEATURE_SETS, title="Feature sets (extended: also what similar roles need)"),
     "parameters": Param(
         {},
         type="object",

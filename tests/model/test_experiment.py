@@ -125,6 +125,7 @@ class Row:
     behind: float = 0.0
     error: float = 0.01
     preprocessing: str = "target"
+    feature_set: str = "core"
 
     @property
     def measures(self):

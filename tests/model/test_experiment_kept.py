@@ -126,16 +126,18 @@ def test_the_choice_is_what_trainings_use_until_it_is_forgotten(bench, caplog):
     made = run(bench, parameters={"ridge": {"C": 0.02}})
     assert choose(bench, made.experiment_id) == "The default of the next trainings stays as it is."
     assert trained(bench, "1").estimator == "logistic_regression"
-    assert "The run names nothing; the default is logistic_regression, target (the configured default)" in caplog.text
+    assert (
+        "The run names nothing; the default is logistic_regression, target, core features (the configured default)" in caplog.text
+    )
 
-    assert "The next trainings use ridge, target (chosen by ada after experiment 1)" in choose(
+    assert "The next trainings use ridge, target, core features (chosen by ada after experiment 1)" in choose(
         bench, made.experiment_id, default="ridge"
     )
     for page in (bench.store.path(NAME).read_text(), render_registry(bench.connection)):
-        assert "ridge, target (chosen by ada after experiment 1)" in page
+        assert "ridge, target, core features (chosen by ada after experiment 1)" in page
     by_default = trained(bench, "2")
     assert (by_default.estimator, by_default.preprocessing, by_default.parameters) == ("ridge", "target", {"C": 0.02})
-    assert "the default is ridge, target (chosen by ada after experiment 1)" in caplog.text
+    assert "the default is ridge, target, core features (chosen by ada after experiment 1)" in caplog.text
     assert trained(bench, "3", parameters={"C": 0.5}).parameters == {"C": 0.5}
     named = trained(bench, "4", estimator="lasso", preprocessing="onehot")
     assert (named.estimator, named.preprocessing, named.parameters) == ("lasso", "onehot", {})

@@ -13,6 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import TargetEncoder
 
 from future_skills.database import execute
+from future_skills.dataset.context import PairContext
 from future_skills.dataset.features import FeatureTables
 from future_skills.dataset.reading import Dataset, load_dataset
 from future_skills.dataset.role_split import assign_roles, holdout_role_ids, is_holdout
@@ -20,6 +21,7 @@ from future_skills.domain import FEATURES
 from future_skills.model.baselines import guesses
 from future_skills.model.fitting import Configuration, fit_folds, fit_pipeline
 from future_skills.model.folds import role_folds
+from future_skills.model.inputs import context_of
 from future_skills.model.metrics import ap_high
 from future_skills.model.preprocessing import ENCODED_BY_TARGET
 from future_skills.model.training import fit_version
@@ -27,7 +29,7 @@ from support.company import load_demo
 from support.pipeline import Workbench
 from support.prepared import SIZES
 
-FEATURE_SETS = ["core"]
+FEATURE_SETS = ["core", "extended"]
 LOGISTIC = Configuration("logistic_regression", "target", {}, random_state=1, threads=1)
 FOREST = Configuration("random_forest", "target", {"n_estimators": 20}, random_state=1, threads=1)
 FOLDS = 3
@@ -35,12 +37,6 @@ FLIPPED = {"LOW": "HIGH", "MEDIUM": "LOW", "HIGH": "MEDIUM"}
 
 feature_sets = pytest.mark.parametrize("feature_set", FEATURE_SETS)
 learners = pytest.mark.parametrize("learner", [LOGISTIC, FOREST], ids=["logistic_regression", "random_forest"])
-
-
-def configured(learner: Configuration, feature_set: str) -> Configuration:
-    """The learner with that feature set, where a configuration has one."""
-    fields = Configuration.__dataclass_fields__
-    return replace(learner, feature_set=feature_set) if "feature_set" in fields else learner
 
 
 def digest(model: object) -> str:
@@ -53,10 +49,10 @@ def with_labels(dataset: Dataset, rows: pd.Series, levels) -> Dataset:
     return replace(dataset, training=training)
 
 
-def unseen(rows: pd.DataFrame, configuration: Configuration) -> float:
+def unseen(rows: pd.DataFrame, configuration: Configuration, context: PairContext | None) -> float:
     """AP(HIGH) on decided rows, each scored by a pipeline that has not seen its role."""
     decided = (rows["population"] == "decided").to_numpy()
-    probabilities = fit_folds(rows, configuration, FOLDS, configuration.random_state).probabilities[decided]
+    probabilities = fit_folds(rows, configuration, FOLDS, configuration.random_state, context).probabilities[decided]
     return ap_high(rows["future_need_level"].to_numpy()[decided], probabilities[:, 2])
 
 
@@ -73,14 +69,14 @@ def test_shuffled_labels_teach_nothing(dataset, learner, feature_set):
     """
     decided = (dataset.training["population"] == "decided").to_numpy()
     labels = dataset.training.loc[decided, "future_need_level"].to_numpy()
-    configuration = configured(learner, feature_set)
+    context = context_of(dataset, feature_set)
     values = []
     for seed in range(5):
         shuffled = with_labels(dataset, decided, np.random.default_rng(seed).permutation(labels))
-        values.append(unseen(shuffled.training, configuration))
+        values.append(unseen(shuffled.training, learner, context))
     base = float((labels == "HIGH").mean())
     assert abs(np.mean(values) - base) < 0.04, values
-    assert unseen(dataset.training, configuration) > base + 0.3
+    assert unseen(dataset.training, learner, context) > base + 0.3
 
 
 def exchanged(rows: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -109,20 +105,20 @@ def test_exchanged_roles_leave_at_most_what_the_skills_alone_say(decided_all, fe
     where a role happens to get the decisions of its own department, as one in ten does.
     """
     features = FeatureTables(decided_all.snapshot)
+    context = context_of(decided_all, feature_set)
     for learner in (LOGISTIC, FOREST):
-        configuration = configured(learner, feature_set)
         excess = []
         for seed in range(4):
             rows = exchanged(decided_all.decided, seed)
             rows[list(FEATURES)] = features.frame(*features.positions(rows["job_role_id"], rows["skill_id"]))
-            fold = role_folds(rows["job_role_id"].to_numpy(), FOLDS, configuration.random_state)
+            fold = role_folds(rows["job_role_id"].to_numpy(), FOLDS, learner.random_state)
             shares = np.zeros(len(rows))
             for number in range(FOLDS):
                 inside = fold == number
                 shares[inside] = guesses(rows[~inside], rows[inside])["skill_share"].ranking
-            excess.append(unseen(rows, configuration) - ap_high(rows["future_need_level"].to_numpy(), shares))
+            excess.append(unseen(rows, learner, context) - ap_high(rows["future_need_level"].to_numpy(), shares))
         assert np.mean(excess) < 0.02, (learner.estimator, excess)
-        assert unseen(decided_all.decided, configuration) > 0.6
+        assert unseen(decided_all.decided, learner, context) > 0.6
 
 
 # Features
@@ -196,9 +192,8 @@ def test_labels_of_held_out_roles_reach_neither_the_evaluated_artefact_nor_the_c
     outside = dataset.training["job_role_id"].isin(holdout)
     assert outside.any()
     flipped = dataset.training.loc[outside, "future_need_level"].map(FLIPPED)
-    configuration = configured(learner, feature_set)
-    one = fit_version(dataset, holdout, configuration, FOLDS)
-    other = fit_version(with_labels(dataset, outside, flipped), holdout, configuration, FOLDS)
+    one = fit_version(dataset, holdout, learner, FOLDS, feature_set)
+    other = fit_version(with_labels(dataset, outside, flipped), holdout, learner, FOLDS, feature_set)
     assert digest(one.artifacts["evaluated"]) == digest(other.artifacts["evaluated"])
     assert one.cuts == other.cuts
     assert one.facts["cv"] == other.facts["cv"]
@@ -208,11 +203,10 @@ def test_labels_of_held_out_roles_reach_neither_the_evaluated_artefact_nor_the_c
 @feature_sets
 @learners
 def test_a_fold_pipeline_has_not_learned_from_the_roles_it_is_responsible_for(dataset, holdout, learner, feature_set):
-    configuration = configured(learner, feature_set)
-    folds = fit_version(dataset, holdout, configuration, FOLDS).artifacts["folds"]
+    folds = fit_version(dataset, holdout, learner, FOLDS, feature_set).artifacts["folds"]
     own = dataset.training["job_role_id"].map(folds["fold_of_role"]) == 0
     flipped = dataset.training.loc[own, "future_need_level"].map(FLIPPED)
-    changed = fit_version(with_labels(dataset, own, flipped), holdout, configuration, FOLDS).artifacts["folds"]
+    changed = fit_version(with_labels(dataset, own, flipped), holdout, learner, FOLDS, feature_set).artifacts["folds"]
     assert changed["fold_of_role"] == folds["fold_of_role"]
     assert digest(changed["pipelines"][0]) == digest(folds["pipelines"][0])
     assert digest(changed["pipelines"][1]) != digest(folds["pipelines"][1])

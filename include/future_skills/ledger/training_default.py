@@ -7,6 +7,7 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.config import TrainingSettings
 from future_skills.database import execute
+from future_skills.domain import FeatureSet
 from future_skills.ledger.settings import read_setting, write_setting
 
 KEY = "training_default"
@@ -22,14 +23,15 @@ class TrainingDefault:
     estimator: str
     preprocessing: str
     parameters: dict[str, Any]
-    feature_set: str
+    feature_set: FeatureSet
     set_by: str | None = None
     experiment: int | None = None
 
     def __str__(self) -> str:
         """The choice and where it comes from, for logs and pages."""
         origin = f"chosen by {self.set_by or 'the pipeline'} after experiment {self.experiment}"
-        return f"{self.estimator}, {self.preprocessing} ({origin if self.experiment else 'the configured default'})"
+        chosen = f"{self.estimator}, {self.preprocessing}, {self.feature_set} features"
+        return f"{chosen} ({origin if self.experiment else 'the configured default'})"
 
 
 def chosen_default(connection: Connection) -> TrainingDefault | None:

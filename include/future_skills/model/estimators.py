@@ -15,7 +15,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
-from future_skills.domain import FutureSkillsError
+from future_skills.domain import FeatureSet, FutureSkillsError
 from future_skills.model import extras
 
 Factory = Callable[[int, int], ClassifierMixin]
@@ -102,6 +102,11 @@ def find_estimator(name: str) -> EstimatorEntry:
     if name not in ESTIMATORS:
         raise UnknownEstimatorError(f"There is no estimator {name!r}; there are {', '.join(ESTIMATORS)}.")
     return ESTIMATORS[name]
+
+
+def loadable_by_hr(name: str, feature_set: FeatureSet) -> bool:
+    """Can the HR application load an artefact of this estimator? It has scikit-learn alone, and the 11 columns of core."""
+    return feature_set == "core" and name in ESTIMATORS and ESTIMATORS[name].loadable_by_hr
 
 
 def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: int, threads: int) -> ClassifierMixin:

@@ -42,8 +42,9 @@ class EvidenceEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Encodes pairs by the levels that HR decided for other roles, and by their surroundings.
 
     `fit_transform` cross-fits: the rows of a role are encoded from the roles of the other folds (10, by role), so no row's
-    columns know a label of its role. `transform` of a role it was fitted to leaves that role's decisions out. Only decided
-    rows are evidence. Keeps ids and levels alone; the surroundings come with the pairs that are encoded.
+    columns know a label of its role. `transform` of a role it was fitted to counts the other roles alone, and regresses from
+    the other roles alone; its decisions still count in what a skill is expected to have in those roles. Only decided rows are
+    evidence. Keeps ids and levels; the surroundings come with the pairs that are encoded.
     """
 
     def __init__(self, random_state: int = 0) -> None:

@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from future_skills.dataset.context import PairContext
 from future_skills.dataset.reading import Dataset
-from future_skills.domain import ESTIMATOR_NAMES, FutureSkillsError
+from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, FutureSkillsError
 from future_skills.model import metrics, resampling
 from future_skills.model.baselines import guesses
 from future_skills.model.cuts import choose_cuts, levels_of
 from future_skills.model.estimators import ESTIMATORS, UnknownEstimatorError
 from future_skills.model.fitting import Configuration, NothingToLearnError, bounded_threads, fit_folds, fit_pipeline
 from future_skills.model.folds import FEWEST_ROLES, role_folds
+from future_skills.model.inputs import context_of
 from future_skills.model.recommendation import Recommendation, behind_best, recommend
 from future_skills.model.scores import probabilities_of, scores_of
 
@@ -42,7 +44,7 @@ class Plan:
     threads: int
     resamples: int
     parameters: Mapping[str, dict[str, Any]] = field(default_factory=dict)
-    feature_sets: tuple[str, ...] = ("core",)
+    feature_sets: tuple[FeatureSet, ...] = ("core",)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Contender:
 
     estimator: str
     preprocessing: str
-    feature_set: str
+    feature_set: FeatureSet
     parameters: dict[str, Any]
     measures: dict[str, Any] | None
     reason: str | None = None
@@ -83,9 +85,8 @@ def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison
     _require_known(plan)
     rows = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
     ground = _Ground.of(rows, plan)
-    combinations = product(*map(dict.fromkeys, (plan.estimators, plan.preprocessings, plan.feature_sets)))
     with bounded_threads(plan.threads):
-        measured = [_contender(ground, plan, *names) for names in combinations]
+        measured = [_contender(ground, plan, contender, dataset) for contender in _contenders(plan)]
     standings = {number: resampled for number, (_, resampled) in enumerate(measured) if resampled is not None}
     contenders = [contender for contender, _ in measured]
     for number, distance in behind_best(contenders, standings).items():
@@ -94,6 +95,16 @@ def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison
     return Comparison(
         tuple(contenders), baselines, recommend(contenders, baselines, dataset.row.label_source), ground.facts(plan)
     )
+
+
+def _contenders(plan: Plan) -> Iterator[Contender]:
+    """All combinations; the extended feature set has one encoding of text, called target like the one it resembles."""
+    for estimator, preprocessing, feature_set in product(
+        dict.fromkeys(plan.estimators), dict.fromkeys(plan.preprocessings), dict.fromkeys(plan.feature_sets)
+    ):
+        encoding = preprocessing if feature_set == "core" else "target"
+        if feature_set == "core" or preprocessing == plan.preprocessings[0]:
+            yield Contender(estimator, encoding, feature_set, dict(plan.parameters.get(estimator, {})), None)
 
 
 def _require_known(plan: Plan) -> None:
@@ -161,27 +172,27 @@ class _Ground:
         }
 
 
-def _contender(
-    ground: _Ground, plan: Plan, estimator: str, preprocessing: str, feature_set: str
-) -> tuple[Contender, np.ndarray | None]:
+def _contender(ground: _Ground, plan: Plan, contender: Contender, dataset: Dataset) -> tuple[Contender, np.ndarray | None]:
     """A row of the table and its AP(HIGH) in each resample; whatever goes wrong is that row's reason and nobody else's."""
-    contender = Contender(estimator, preprocessing, feature_set, dict(plan.parameters.get(estimator, {})), None)
+    names = f"{contender.estimator} with {contender.preprocessing}, {contender.feature_set}"
     start = time.perf_counter()
     try:
-        measures, resampled = _measured(ground, plan, contender)
+        measures, resampled = _measured(ground, plan, contender, context_of(dataset, contender.feature_set))
     except FutureSkillsError as error:
         return replace(contender, reason=str(error)), None
     except Exception as error:  # a library's own error must not take the other contenders' results with it
-        logger.exception("%s with %s could not be measured", estimator, preprocessing)
+        logger.exception("%s could not be measured", names)
         return replace(
             contender, reason=f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason'}"
         ), None
     seconds = time.perf_counter() - start
-    logger.info("%s with %s: AP(HIGH) %.3f, %.1f s", estimator, preprocessing, measures["ap_high"]["value"], seconds)
+    logger.info("%s: AP(HIGH) %.3f, %.1f s", names, measures["ap_high"]["value"], seconds)
     return replace(contender, measures=measures), resampled
 
 
-def _measured(ground: _Ground, plan: Plan, contender: Contender) -> tuple[dict[str, Any], np.ndarray]:
+def _measured(
+    ground: _Ground, plan: Plan, contender: Contender, context: PairContext | None
+) -> tuple[dict[str, Any], np.ndarray]:
     configuration = Configuration(
         estimator=contender.estimator,
         preprocessing=contender.preprocessing,
@@ -190,9 +201,10 @@ def _measured(ground: _Ground, plan: Plan, contender: Contender) -> tuple[dict[s
         threads=plan.threads,
     )
     start = time.perf_counter()
-    pipeline = fit_pipeline(ground.rows, configuration)
+    pipeline = fit_pipeline(ground.rows, configuration, context)
     fit_seconds = time.perf_counter() - start
-    probabilities = fit_folds(ground.rows, configuration, plan.folds, plan.random_state).probabilities[ground.decided]
+    found = fit_folds(ground.rows, configuration, plan.folds, plan.random_state, context)
+    probabilities = found.probabilities[ground.decided]
     if not np.isfinite(probabilities).all():
         raise UnmeasurableError("Its probabilities are no numbers.")
     truth, levels = ground.truth, _levels(ground, probabilities)
@@ -217,7 +229,7 @@ def _measured(ground: _Ground, plan: Plan, contender: Contender) -> tuple[dict[s
         "log_loss": metrics.cross_entropy(truth, probabilities),
         "ece": metrics.expected_calibration_error(truth, probabilities),
         "fit_seconds": round(fit_seconds, 3),
-        "rows_per_second": _speed(pipeline, ground.rows),
+        "rows_per_second": _speed(pipeline, ground.rows, context),
     }, resampled
 
 
@@ -229,8 +241,9 @@ def _levels(ground: _Ground, probabilities: np.ndarray) -> np.ndarray:
     return levels
 
 
-def _speed(pipeline: Any, rows: pd.DataFrame) -> int:
+def _speed(pipeline: Any, rows: pd.DataFrame, context: PairContext | None) -> int:
     frame = rows.iloc[np.arange(TIMED_ROWS) % len(rows)]
+    probabilities_of(pipeline, frame.head(1), context)  # what is prepared once for a snapshot is not the speed of a row
     start = time.perf_counter()
-    probabilities_of(pipeline, frame)
+    probabilities_of(pipeline, frame, context)
     return round(TIMED_ROWS / (time.perf_counter() - start))

@@ -6,8 +6,8 @@ from typing import Any, Final, Protocol
 
 import numpy as np
 
-from future_skills.domain import LabelSource
-from future_skills.model.estimators import ESTIMATORS
+from future_skills.domain import FeatureSet, LabelSource
+from future_skills.model.estimators import loadable_by_hr
 
 RULE: Final = (
     "Among those whose AP(HIGH) is within one paired standard error (bootstrap over job roles) of the best, "
@@ -37,6 +37,10 @@ class Measured(Protocol):
         """How text becomes numbers."""
 
     @property
+    def feature_set(self) -> FeatureSet:
+        """Which columns it is given."""
+
+    @property
     def measures(self) -> dict[str, Any] | None:
         """Its figures, or None."""
 
@@ -58,15 +62,10 @@ def interpretability(estimator: str) -> str:
     return INTERPRETABILITY.get(estimator, NONE)
 
 
-def dependencies(estimator: str) -> str:
-    """What has to be installed for it."""
-    return EXTRAS.get(estimator, "scikit-learn alone")
-
-
-def loadable_by_hr(estimator: str) -> bool:
-    """Can the HR application load its artefact? Not when the estimator itself is not there."""
-    entry = ESTIMATORS.get(estimator)
-    return entry is not None and entry.loadable_by_hr
+def dependencies(estimator: str, feature_set: FeatureSet) -> str:
+    """What has to be installed to load its artefact."""
+    own = "" if feature_set == "core" else ", and this product"
+    return EXTRAS.get(estimator, "scikit-learn" if own else "scikit-learn alone") + own
 
 
 def behind_best(contenders: Sequence[Measured], standings: Mapping[int, np.ndarray]) -> dict[int, dict[str, Any]]:
@@ -118,13 +117,14 @@ def _close(contender: Measured) -> bool:
 
 
 def _preference(contender: Measured) -> tuple[int, bool, float]:
-    name = contender.estimator
-    return GRADES.index(interpretability(name)), not loadable_by_hr(name), (contender.measures or {})["fit_seconds"]
+    grade = GRADES.index(interpretability(contender.estimator))
+    loads = loadable_by_hr(contender.estimator, contender.feature_set)
+    return grade, not loads, (contender.measures or {})["fit_seconds"]
 
 
 def _in_words(contender: Measured, close: int) -> str:
     distance = (contender.measures or {})["behind_best"]
-    name = f"{contender.estimator} with {contender.preprocessing}"
+    name = f"{contender.estimator} with {contender.preprocessing} and {contender.feature_set} features"
     behind, error = distance["difference"], distance["standard_error"]
     place = (
         f"is {behind:.3f} behind the best AP(HIGH), within its standard error of {error:.3f}"
@@ -133,7 +133,7 @@ def _in_words(contender: Measured, close: int) -> str:
     )
     if close == 1:
         return f"{name}: it {place}, and no other is within one standard error of the best."
-    loads = "yes" if loadable_by_hr(contender.estimator) else "no"
+    loads = "yes" if loadable_by_hr(contender.estimator, contender.feature_set) else "no"
     seconds = (contender.measures or {})["fit_seconds"]
     return (
         f"{name}: it {place}, and of the {close} within one standard error it comes first by interpretability "

@@ -20,7 +20,7 @@ from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import VersionRow, get_version
 from future_skills.model.cuts import choose_cuts, levels_of
-from future_skills.model.estimators import find_estimator
+from future_skills.model.estimators import loadable_by_hr
 from future_skills.model.evidence import COLUMNS
 from future_skills.model.fitting import Configuration, OutOfFold, bounded_threads, fit_folds, fit_pipeline, require_fittable
 from future_skills.model.folds import FEWEST_ROLES
@@ -176,7 +176,7 @@ def _register(
             request.feature_set,
             dataset.row.horizon_years,
             dataset.row.label_source,
-            request.feature_set == "core" and find_estimator(request.estimator).loadable_by_hr,
+            loadable_by_hr(request.estimator, request.feature_set),
             json.dumps(artifacts),
             json.dumps(library_versions()),
             json.dumps(fitted.cuts),

@@ -89,6 +89,7 @@ def histogram_paths(
     as values tells the leaves at the speed of a prediction.
     """
     known, positions = boosting._bin_mapper.make_known_categories_bitsets()
+    matrix = np.asarray(matrix, dtype=np.float64)
     for trees in boosting._predictors:
         for predictor, weight in zip(trees, weights, strict=True):
             if weight == 0:

@@ -6,8 +6,9 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.ledger.experiments import ExperimentRow, newest_experiment
 from future_skills.ledger.training_default import chosen_default
-from future_skills.model.recommendation import RULE, dependencies, interpretability, loadable_by_hr
-from future_skills.registry.page import markdown_environment
+from future_skills.model.estimators import loadable_by_hr
+from future_skills.model.recommendation import RULE, dependencies, interpretability
+from future_skills.registry.markdown import markdown_environment
 from future_skills.store.artifacts import Store
 
 NAME = "MODEL_COMPARISON.md"
@@ -19,8 +20,8 @@ def table_rows(experiment: ExperimentRow) -> list[dict[str, Any]]:
         {
             **contender,
             "interpretability": interpretability(contender["estimator"]),
-            "dependencies": dependencies(contender["estimator"]),
-            "loadable": loadable_by_hr(contender["estimator"]),
+            "dependencies": dependencies(contender["estimator"], contender["feature_set"]),
+            "loadable": loadable_by_hr(contender["estimator"], contender["feature_set"]),
             "recommended": number == experiment.recommendation["contender"],
         }
         for number, contender in enumerate(experiment.contenders)

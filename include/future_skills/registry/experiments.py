@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as Connection
 from future_skills.config import Settings
 from future_skills.dataset.reading import load_dataset
 from future_skills.dataset.role_split import holdout_role_ids
-from future_skills.domain import FutureSkillsError
+from future_skills.domain import FeatureSet, FutureSkillsError
 from future_skills.ledger.datasets import DatasetRow, UnknownDatasetError, get_dataset, newest_dataset
 from future_skills.ledger.experiments import (
     ExperimentRow,
@@ -37,12 +37,14 @@ class NoDefaultError(FutureSkillsError):
 class ExperimentOrder:
     """What to compare, and for whom; `run_id` makes a repeated task find what it made.
 
-    `default`: an estimator to make the default, `recommended` the one the experiment recommends; neither changes nothing.
+    No `feature_sets`: the configured one. `default`: an estimator to make the default, `recommended` the one the experiment
+    recommends; neither changes nothing.
     """
 
     run_id: str
     estimators: tuple[str, ...]
     preprocessings: tuple[str, ...]
+    feature_sets: tuple[FeatureSet, ...] = ()
     parameters: dict[str, dict[str, Any]] = field(default_factory=dict)
     dataset_id: str | None = None
     requested_by: str | None = None
@@ -103,7 +105,7 @@ def _experiment(
         random_state=settings.training.random_state,
         threads=settings.threads,
         resamples=settings.gate.resamples,
-        feature_sets=(settings.training.feature_set,),
+        feature_sets=order.feature_sets or (settings.training.feature_set,),
     )
     comparison = compare(load_dataset(store, dataset_row), holdout, plan)
     with connection:

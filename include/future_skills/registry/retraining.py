@@ -8,6 +8,7 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
+from future_skills.domain import FeatureSet
 from future_skills.ledger.chains import Origin, record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.training_default import training_default
@@ -30,6 +31,7 @@ class RetrainingOrder:
     requested_by: str | None = None
     estimator: str | None = None
     preprocessing: str | None = None
+    feature_set: FeatureSet | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     dataset_id: str | None = None
     version: str | None = None
@@ -103,7 +105,7 @@ def _request(connection: Connection, settings: Settings, order: RetrainingOrder,
     default = training_default(connection, settings.training)
     estimator = order.estimator or default.estimator
     own = next((one.parameters for one in (default, settings.training) if one.estimator == estimator), {})
-    named = [name for name in ("estimator", "preprocessing", "parameters") if getattr(order, name)]
+    named = [name for name in ("estimator", "preprocessing", "parameters", "feature_set") if getattr(order, name)]
     logger.info("%s; the default is %s.", f"The run names its {', '.join(named)}" if named else "The run names nothing", default)
     return TrainingRequest(
         dataset_id=dataset_id,
@@ -111,7 +113,7 @@ def _request(connection: Connection, settings: Settings, order: RetrainingOrder,
         estimator=estimator,
         preprocessing=order.preprocessing or default.preprocessing,
         parameters=order.parameters or own,
-        feature_set=default.feature_set,
+        feature_set=order.feature_set or default.feature_set,
         requested_by=order.requested_by,
     )
 
