@@ -30,7 +30,7 @@ from future_skills.hr.loader import load_company
 from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.model.estimators import loadable_by_hr
-from future_skills.model.experiment import Comparison, Plan, compare
+from future_skills.model.experiment import Comparison, Plan, comparisons
 from future_skills.model.recommendation import RULE, dependencies, interpretability
 from future_skills.model.training import library_versions
 from future_skills.store.artifacts import Store
@@ -111,9 +111,9 @@ def main() -> int:
             resamples=settings.gate.resamples,
             feature_sets=("core", "extended"),
         )
-        comparison = compare(dataset, holdout, plan)
+        for comparison in comparisons(dataset, holdout, plan):
+            write_page(comparison, arguments.data, time.monotonic() - start)  # an interrupted run leaves what it has measured
     print(comparison.recommendation.reason)
-    write_page(comparison, arguments.data, time.monotonic() - start)
     print(f"written: {PAGE}")
     return 0
 

@@ -53,8 +53,14 @@ def _logistic(
 
 
 def _boosting(random_state: int) -> HistGradientBoostingClassifier:
-    return HistGradientBoostingClassifier(
-        learning_rate=0.06, max_iter=150, max_leaf_nodes=15, early_stopping=False, random_state=random_state
+    return HistGradientBoostingClassifier(  # chosen by grouped cross-validation on the training roles of O*NET 29.0
+        learning_rate=0.05,
+        max_iter=160,
+        max_leaf_nodes=15,
+        max_features=0.3,
+        l2_regularization=5.0,
+        early_stopping=False,
+        random_state=random_state,
     )
 
 
@@ -76,7 +82,7 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = {
     ),
     "gradient_boosting": EstimatorEntry(lambda seed, _: GradientBoostingClassifier(random_state=seed), "exact gradient boosting"),
     "hist_gradient_boosting": EstimatorEntry(
-        lambda seed, _: _boosting(seed), "150 rounds, 15 leaves, learning rate .06", needs_dense=True
+        lambda seed, _: _boosting(seed), "160 rounds, 15 leaves, a third of the columns at each split", needs_dense=True
     ),
     "mlp": EstimatorEntry(  # without early stopping, which scikit-learn 1.7 cannot do with levels that are text
         lambda seed, _: MLPClassifier((32,), alpha=0.01, max_iter=200, random_state=seed), "one hidden layer of 32"

@@ -82,19 +82,35 @@ def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison
 
     Raises UnknownEstimatorError for a name the table does not have, NothingToLearnError when there are too few roles.
     """
+    *_, complete = comparisons(dataset, holdout, plan)
+    return complete
+
+
+def comparisons(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Iterator[Comparison]:
+    """The comparison after each combination; the last one is complete. Raises what `compare` raises."""
     _require_known(plan)
     rows = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
     ground = _Ground.of(rows, plan)
-    with bounded_threads(plan.threads):
-        measured = [_contender(ground, plan, contender, dataset) for contender in _contenders(plan)]
-    standings = {number: resampled for number, (_, resampled) in enumerate(measured) if resampled is not None}
-    contenders = [contender for contender, _ in measured]
-    for number, distance in behind_best(contenders, standings).items():
-        contenders[number] = replace(contenders[number], measures={**(contenders[number].measures or {}), **distance})
-    baselines = ground.baselines()
-    return Comparison(
-        tuple(contenders), baselines, recommend(contenders, baselines, dataset.row.label_source), ground.facts(plan)
-    )
+    baselines, facts = ground.baselines(), ground.facts(plan)
+    contenders: list[Contender] = []
+    standings: dict[int, np.ndarray] = {}
+    for planned in _contenders(plan):
+        with bounded_threads(plan.threads):
+            contender, resampled = _contender(ground, plan, planned, dataset)
+        if resampled is not None:
+            standings[len(contenders)] = resampled
+        contenders.append(contender)
+        placed = _placed(contenders, standings)
+        yield Comparison(tuple(placed), baselines, recommend(placed, baselines, dataset.row.label_source), facts)
+
+
+def _placed(contenders: list[Contender], standings: Mapping[int, np.ndarray]) -> list[Contender]:
+    """The contenders, each measured one with its distance to the best."""
+    distances = behind_best(contenders, standings)
+    return [
+        replace(contender, measures={**contender.measures, **distances[number]}) if contender.measures else contender
+        for number, contender in enumerate(contenders)
+    ]
 
 
 def _contenders(plan: Plan) -> Iterator[Contender]:
