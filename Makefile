@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment bench-estimators test test-all lint format requirements clean
+.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment bench-estimators bench-extended test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -80,6 +80,9 @@ bench-gate: .venv/.installed ## How often the gate is right, on decisions with a
 bench-estimators: .venv/.installed ## Every estimator on unseen roles of a company (DATA=<folder>); writes docs/estimators.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.estimators --data "$(DATA)" \
 	  $(if $(ESTIMATORS),--estimators "$(ESTIMATORS)") $(if $(PREPROCESSINGS),--preprocessings "$(PREPROCESSINGS)")
+
+bench-extended: .venv/.installed ## What the extended features bring (DATA=<O*NET folder>); writes docs/extended.md
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.extended --data "$(DATA)"
 
 lint: .venv/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -7,57 +7,21 @@ compares by grouped cross-validation on training roles (held-out roles are not r
 import argparse
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from future_skills.config import Settings
-from future_skills.database import connect
-from future_skills.dataset.export import export_dataset
-from future_skills.dataset.reading import Dataset, load_dataset
-from future_skills.dataset.role_split import holdout_role_ids
-from future_skills.dataset.validation import validate_dataset
+from bench.company import loaded
 from future_skills.domain import ESTIMATOR_NAMES
-from future_skills.hr.interchange import read_company
-from future_skills.hr.loader import load_company
-from future_skills.hr.schema import create_hr_tables
-from future_skills.ledger.migrate import migrate_ledger
 from future_skills.model.estimators import loadable_by_hr
 from future_skills.model.experiment import Comparison, Plan, comparisons
 from future_skills.model.recommendation import RULE, dependencies, interpretability
 from future_skills.model.training import library_versions
-from future_skills.store.artifacts import Store
-from runtime.postgres import embedded_server
 
 PAGE = Path(__file__).parents[1] / "docs" / "estimators.md"
 PREPROCESSINGS = ("target", "onehot")
-
-
-@contextmanager
-def loaded(folder: Path) -> Iterator[tuple[Dataset, frozenset[int], Settings]]:
-    """The company of a folder as a dataset, with its held-out roles; scope `evidence`, as for any company of that size."""
-    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))  # not in a private folder: the server may run as another user
-    settings = Settings(store_uri=str(home / "store"), pair_scope="evidence")
-    try:
-        with embedded_server(home / "postgres") as databases, closing(connect(databases["hr"])) as connection:
-            create_hr_tables(connection)
-            migrate_ledger(connection, create_schema=True)
-            load_company(connection, read_company(folder))
-            store = Store.open(settings.store_uri)
-            exported = export_dataset(connection, store, settings, datetime.now(UTC).date())
-            row = validate_dataset(connection, store, settings, exported.dataset_id, origin="manual")
-            with connection:
-                holdout = holdout_role_ids(connection)
-            yield load_dataset(store, row), holdout, settings
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def write_page(comparison: Comparison, folder: Path, seconds: float) -> None:

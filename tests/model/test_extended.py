@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from future_skills.database import execute
+from future_skills.database import execute, fetch_frame
 from future_skills.dataset.context import STRUCTURE, PairContext
 from future_skills.dataset.reading import load_dataset
 from future_skills.dataset.snapshot import read_snapshot
 from future_skills.domain import FEATURES
+from future_skills.ledger.datasets import get_dataset
 from future_skills.model.estimators import InvalidParametersError
 from future_skills.model.evidence import COLUMNS, CROSS_FITS, EvidenceEncoder
 from future_skills.model.fitting import Configuration, fit_pipeline
@@ -235,6 +236,28 @@ def test_an_extended_version_goes_all_the_way_and_is_marked_as_not_for_the_hr_ap
     assert evaluation.metrics["comparison"]["champion"] == "v1"
     assert {entry["feature"] for entry in evaluation.metrics["importance"]} == set(FEATURES)
     assert evaluation.metrics["known_roles"]["rows"] > 0
+
+
+def test_extended_predictions_are_published_with_words_of_their_own(bench: Workbench):
+    version = bench.train(bench.export(), feature_set="extended", parameters={"C": 0.1})
+    batch = bench.predict(version=version.version)
+    assert batch.version == version.version
+    rows = fetch_frame(
+        bench.connection,
+        "SELECT job_role_id, skill_id, score::float, rationale, explanation FROM public.future_skills_futureskillprediction",
+    )
+    dataset = load_dataset(bench.store, get_dataset(bench.connection, batch.dataset_id))
+    folds = load_model(bench.store, version.artifacts["folds"], bench.keys)
+    pair = ["job_role_id", "skill_id"]
+    decided = rows.merge(dataset.decided[[*pair, "population"]], on=pair)
+    for number, pipeline in folds["pipelines"].items():
+        own = decided[decided["job_role_id"].map(folds["fold_of_role"]) == number]
+        expected = scores_of(probabilities_of(pipeline, own, dataset.context))
+        np.testing.assert_allclose(own["score"], expected, atol=0.011)
+    factors = [factor for explanation in rows["explanation"] for factor in explanation["top_factors"]]
+    assert {factor["feature_readable"] for factor in factors if factor["feature"] == "job_role_name"} == {
+        "what similar job roles need"
+    }
 
 
 def test_onehot_is_no_encoding_of_the_extended_features(bench: Workbench):

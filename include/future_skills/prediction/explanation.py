@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from future_skills.domain import FEATURES, SIGNATURE, Language
-from future_skills.prediction.wording import WORDINGS, Wording
+from future_skills.domain import FEATURES, SIGNATURE, FeatureSet, Language
+from future_skills.prediction.wording import Wording, wording_of
 
 TOP_FACTORS = 3
 STRENGTH_SHARES = (0.5, 0.25, 0.1)
@@ -33,17 +33,18 @@ class Explained:
 
 @dataclass(frozen=True)
 class Signature:
-    """Which batch and version speak, in which language; `bootstrap` when the version has learned from the rules."""
+    """Which batch and version speak, in which language, of which features; `bootstrap`: learned from the rules."""
 
     batch_id: str
     version: str
     language: Language
     bootstrap: bool
+    feature_set: FeatureSet = "core"
 
 
 def explain(pairs: Explained, signature: Signature) -> tuple[list[str], list[str]]:
     """Rationales and explanations (JSON texts) of the pairs."""
-    wording = WORDINGS[signature.language]
+    wording = wording_of(signature.language, signature.feature_set)
     confidence = np.round(100 * pairs.probabilities.max(axis=1), 1)
     rationales, explanations = [], []
     for row in range(len(pairs.scores)):

@@ -98,7 +98,8 @@ def _score(
     positions = np.flatnonzero(scored.snapshot.roles["job_role_id"].isin(shard.job_role_ids))
     role_index, skill_index = pairs_of_roles(scored.snapshot, batch.pair_scope, positions)
     sample = _sample_of(len(role_index), batch.pairs, shard.number, settings)
-    signature = Signature(batch.batch_id, version.version, batch.language, version.label_source == "bootstrap")
+    bootstrap = version.label_source == "bootstrap"
+    signature = Signature(batch.batch_id, version.version, batch.language, bootstrap, version.feature_set)
     tally, samples = Tally(), []
     for chunk, roles in _chunks(role_index, positions, settings.prediction.chunk_rows):
         pairs = role_index[chunk], skill_index[chunk]

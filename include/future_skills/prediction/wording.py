@@ -1,13 +1,16 @@
 """The words of rationales and explanations, by language."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from future_skills.domain import Language
+from future_skills.domain import FeatureSet, Language
 
 
 @dataclass(frozen=True)
 class Wording:
-    """Format strings; {score} is a whole number, {level} and {decision} are of `levels`, {up} and {down} lists of factors."""
+    """Format strings; {score} is a whole number, {level} and {decision} are of `levels`, {up} and {down} lists of factors.
+
+    `extended_features` are the names of what stands for other things in the extended feature set.
+    """
 
     levels: dict[str, str]
     need: str
@@ -18,6 +21,7 @@ class Wording:
     unfamiliar: str
     bootstrap: str
     features: dict[str, str]
+    extended_features: dict[str, str]
     strengths: tuple[str, str, str, str]
 
 
@@ -43,6 +47,11 @@ EN = Wording(
         "avg_salary_k": "the salary level",
         "economic_indicator": "the economic outlook",
     },
+    extended_features={
+        "job_role_name": "what similar job roles need",
+        "skill_category": "HR's decisions on the skill's category",
+        "job_department": "HR's decisions in the department",
+    },
     strengths=("very strong", "strong", "moderate", "limited"),
 )
 FR = Wording(
@@ -67,6 +76,19 @@ FR = Wording(
         "avg_salary_k": "le niveau de salaire",
         "economic_indicator": "l'indicateur économique",
     },
+    extended_features={
+        "job_role_name": "les besoins des métiers proches",
+        "skill_category": "les décisions des RH sur la catégorie de compétence",
+        "job_department": "les décisions des RH dans le département métier",
+    },
     strengths=("très forte", "forte", "modérée", "limitée"),
 )
 WORDINGS: dict[Language, Wording] = {"en": EN, "fr": FR}
+
+
+def wording_of(language: Language, feature_set: FeatureSet) -> Wording:
+    """The words of a language for predictions of a feature set."""
+    wording = WORDINGS[language]
+    if feature_set == "core":
+        return wording
+    return replace(wording, features={**wording.features, **wording.extended_features})
