@@ -44,7 +44,10 @@ EXPERIMENT_FORM = {
     "dataset_id": Param(None, type=TEXT, title="Dataset (default: the newest)"),
     "use_recommended": Param(False, type="boolean", title="Make the recommended one the default of the next trainings"),
     "use": Param(
-        None, type=TEXT, enum=[None, *ESTIMATOR_NAMES], title="Or make this one the default, with its better preprocessing"
+        None,
+        type=TEXT,
+        enum=[None, *ESTIMATOR_NAMES],
+        title="Or make this one the default, with the preprocessing and features it is best with",
     ),
     "forget_default": Param(
         False, type="boolean", title="Compare nothing: forget the chosen default, return to the configured one"

@@ -150,7 +150,7 @@ def test_an_experiment_recommends_and_its_choice_is_the_next_default_until_it_is
         "experiment", {"estimators": ["logistic_regression", "lasso"], "use": "lasso", "parameters": {"lasso": {"C": 0.2}}}
     )
     assert compared.tasks == {"compare": "success", "set_default": "success"}
-    assert compared.pull("set_default").startswith("The next trainings use lasso, target, core features (chosen by")
+    assert compared.pull("set_default").startswith("The next trainings use lasso, target, extended features (chosen by")
     page = Store.open(settings.store_uri).path("MODEL_COMPARISON.md").read_text()
     assert "lasso" in page
     installation.rollback()
