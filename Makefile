@@ -36,7 +36,7 @@ run: .venv/.installed ## Start everything, run one chain, keep serving the Airfl
 run-once: .venv/.installed ## The same, and stop when the chain has ended (prints `outcome: N`)
 	@exec $(BIN)/python -m runtime.run --once
 
-experiment: .venv/.installed ## Compare estimators in the running `make run` (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot)
+experiment: .venv/.installed ## Compare estimators in the running `make run` (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot FEATURE_SETS=core,extended)
 	@exec $(BIN)/python -m runtime.experiment
 
 reset: .venv/.installed ## Remove the local state of a company (DATA=...)

@@ -14,7 +14,7 @@ from future_skills.config import Settings
 from future_skills.domain import ESTIMATOR_NAMES, FutureSkillsError
 from future_skills.registry.comparison_page import NAME
 from future_skills.store.artifacts import Store
-from orchestration.forms import PREPROCESSINGS
+from orchestration.forms import FEATURE_SETS, PREPROCESSINGS
 from orchestration.links import task_link
 from orchestration.roles import TRIGGERS
 from runtime.airflow_api import AirflowApi
@@ -39,6 +39,7 @@ class ExperimentOptions(BaseSettings):
 
     estimators: str | None = Field(None, description="Names, divided by commas; the form's own choice when left out.")
     preprocessings: str | None = Field(None, description="target, onehot, or both, divided by commas.")
+    feature_sets: str | None = Field(None, description="core, extended, or both, divided by commas.")
     airflow_user: str = Field("scientist", description="Who asks for it.")
     airflow_password: str | None = Field(None, description="The user's password; of a demo user it is known.")
 
@@ -47,6 +48,7 @@ class ExperimentOptions(BaseSettings):
         chosen = {
             "estimators": _names(self.estimators, "estimator", ESTIMATOR_NAMES),
             "preprocessings": _names(self.preprocessings, "preprocessing", PREPROCESSINGS),
+            "feature_sets": _names(self.feature_sets, "feature set", FEATURE_SETS),
         }
         return {name: values for name, values in chosen.items() if values}
 

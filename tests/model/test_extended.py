@@ -20,7 +20,7 @@ from future_skills.model.evidence import COLUMNS, CROSS_FITS, EvidenceEncoder
 from future_skills.model.fitting import Configuration, fit_pipeline
 from future_skills.model.folds import role_folds
 from future_skills.model.inputs import pipeline_input
-from future_skills.model.neighbours import NOISE, regress
+from future_skills.model.neighbours import NOISE, RoleRegression
 from future_skills.model.preprocessing import feature_of_column
 from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.prediction.attribution import attribute
@@ -148,20 +148,20 @@ def test_a_role_left_out_is_predicted_as_if_it_had_never_been_known(seed, roles,
     similarity = np.exp(-((features[:, None] - features[None]) ** 2).sum(axis=2))
     known = np.arange(roles)
     targets = random.normal(size=(roles, 2))
-    found = regress(similarity, known, targets, NOISE, leave_out=True)
+    found = RoleRegression(similarity, known, NOISE, leave_out=True)
     for role in known:
         rest = np.delete(known, role)
-        expected = regress(similarity, rest, targets[rest], NOISE, leave_out=False)
-        np.testing.assert_allclose(found.mean[role], expected.mean[role], atol=1e-8)
-        np.testing.assert_allclose(found.variance[role], expected.variance[role], atol=1e-8)
-    plain = regress(similarity, known, targets, NOISE, leave_out=False)
-    np.testing.assert_allclose(found.mean[roles:], plain.mean[roles:], atol=1e-12)
+        expected = RoleRegression(similarity, rest, NOISE, leave_out=False)
+        np.testing.assert_allclose(found.mean(targets)[role], expected.mean(targets[rest])[role], atol=1e-8)
+        np.testing.assert_allclose(found.variance()[role], expected.variance()[role], atol=1e-8)
+    plain = RoleRegression(similarity, known, NOISE, leave_out=False)
+    np.testing.assert_allclose(found.mean(targets)[roles:], plain.mean(targets)[roles:], atol=1e-12)
 
 
 def test_nothing_known_says_nothing(context):
-    found = regress(context.similarity, np.empty(0, dtype=int), np.zeros((0, 3)), NOISE, leave_out=True)
-    assert not found.mean.any()
-    np.testing.assert_array_equal(found.variance, np.diagonal(context.similarity))
+    found = RoleRegression(context.similarity, np.empty(0, dtype=int), NOISE, leave_out=True)
+    assert not found.mean(np.zeros((0, 3))).any()
+    np.testing.assert_array_equal(found.variance(), np.diagonal(context.similarity))
 
 
 def test_vacancies_of_a_role_are_a_column_when_the_company_counts_them(bench: Workbench):

@@ -215,6 +215,7 @@ def test_an_experiment_without_a_running_airflow_says_what_to_start(tmp_path):
     "environment, told",
     [
         ({"ESTIMATORS": "ridge, forest"}, "There is no estimator forest; there are random_forest"),
+        ({"FEATURE_SETS": "all"}, "There is no feature set all; there are core, extended."),
         ({"PREPROCESSINGS": "words"}, "There is no preprocessing words; there are target, onehot."),
         ({"AIRFLOW_USER": "ada"}, "The password of ada is not known: give it as AIRFLOW_PASSWORD."),
     ],

@@ -81,13 +81,10 @@ class PairContext:
         either = self._role_skills[:, None] + self._role_skills[None, :] - together
         jaccard = np.divide(together, either, out=np.eye(len(together)), where=either > 0)
         rarity = np.log((len(names) + 1) / ((self._role_category > 0).sum(axis=0) + 1))
-        kinds = {
-            "listed skills": jaccard,
-            "words of the name": _cosine(_words(names)),
-            "listed categories": _cosine(sparse.csr_matrix(self._role_category * rarity)),
-            "department": (self.department[:, None] == self.department[None, :]).astype(float),
-        }
-        similarity: np.ndarray = sum(weight * kinds[name] for name, weight in SIMILARITY_WEIGHTS.items())
+        similarity: np.ndarray = SIMILARITY_WEIGHTS["listed skills"] * jaccard
+        similarity += SIMILARITY_WEIGHTS["words of the name"] * _cosine(_words(names))
+        similarity += SIMILARITY_WEIGHTS["listed categories"] * _cosine(sparse.csr_matrix(self._role_category * rarity))
+        similarity += SIMILARITY_WEIGHTS["department"] * (self.department[:, None] == self.department[None, :])
         np.fill_diagonal(similarity, sum(SIMILARITY_WEIGHTS.values()))
         return similarity
 

@@ -11,7 +11,7 @@ from future_skills.domain import FEATURES, LEVELS, NUMERIC_FEATURES
 from future_skills.model.counts import PairCounts
 from future_skills.model.folds import role_folds
 from future_skills.model.inputs import PairInputs
-from future_skills.model.neighbours import NOISE, ROLE_NOISE, regress
+from future_skills.model.neighbours import NOISE, ROLE_NOISE, RoleRegression
 
 CROSS_FITS = 10
 CATEGORY_WEIGHT, DEPARTMENT_WEIGHT, SKILL_WEIGHT, CELL_WEIGHT = 5.0, 5.0, 2.0, 3.0
@@ -120,14 +120,14 @@ class _Tables:
         self._column = np.full(len(of_skill), -1)
         self._column[ever] = np.arange(len(ever))
         surplus = (high[known][:, ever] - decided[known][:, ever].multiply(self._expected[ever])).toarray()
-        self._surplus = regress(context.similarity, known, surplus, NOISE, leave_out=leave_out).mean
+        self._surplus = RoleRegression(context.similarity, known, NOISE, leave_out=leave_out).mean(surplus)
         role_high, expected = self._reached["high"].role[known], decided[known] @ self._expected
         any_high = (role_high > 0).astype(float)
         demand = np.column_stack(
             [(role_high - expected) / np.sqrt(expected + 0.5), any_high - (any_high.mean() if len(known) else 0)]
         )
-        of_role = regress(context.similarity, known, demand, ROLE_NOISE, leave_out=leave_out)
-        self._demand, self._distance = of_role.mean, of_role.variance
+        of_role = RoleRegression(context.similarity, known, ROLE_NOISE, leave_out=leave_out)
+        self._demand, self._distance = of_role.mean(demand), of_role.variance()
 
     def _expect(self, context: PairContext) -> None:
         """How many of each role's listed skills would be HIGH: by similar roles, and by the skills alone."""
