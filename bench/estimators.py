@@ -17,8 +17,8 @@ from bench.company import loaded
 from future_skills.domain import ESTIMATOR_NAMES
 from future_skills.model.estimators import loadable_by_hr
 from future_skills.model.experiment import Comparison, Plan, comparisons
+from future_skills.model.libraries import library_versions
 from future_skills.model.recommendation import RULE, dependencies, interpretability
-from future_skills.model.training import library_versions
 
 PAGE = Path(__file__).parents[1] / "docs" / "estimators.md"
 PREPROCESSINGS = ("target", "onehot")

@@ -5,9 +5,9 @@ Nested sections use a double underscore: `GATE__MINIMUM_ROLES=20`.
 
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, Language, PairScope
@@ -29,6 +29,12 @@ class TrainingSettings(BaseModel):
     implicit_weight: Fraction = Field(0.5, description="Sample weight of an implicit row; a decided row has 1.")
     folds: int = Field(5, ge=2, description="Groups of job roles in cross-validation.")
     random_state: int = Field(42, description="Seed of everything that samples or shuffles.")
+
+    @model_validator(mode="after")
+    def _one_encoding(self) -> Self:
+        if self.feature_set == "extended" and self.preprocessing != "target":
+            raise ValueError("the extended feature set encodes text in its own way: preprocessing onehot is for core")
+        return self
 
 
 class DatasetSettings(BaseModel):

@@ -127,6 +127,20 @@ def test_columns_that_boosting_sorts_anew_are_not_explained_by_guess(dataset, fe
     assert attribute(PairScorer(pipeline, features), np.array([0]), np.array([0])) is None
 
 
+@pytest.mark.parametrize(
+    "estimator, parameters, levels",
+    [
+        ("logistic_regression", {"solver": "liblinear"}, LEVELS),
+        ("gradient_boosting", {"loss": "exponential", "n_estimators": 10}, ("LOW", "HIGH")),
+        ("lightgbm", {"boosting_type": "rf", "subsample": 0.5, "subsample_freq": 1, "n_estimators": 10}, LEVELS),
+    ],
+)
+def test_raw_values_that_make_levels_otherwise_are_not_explained(dataset, features, estimator, parameters, levels):
+    rows = dataset.training[dataset.training["future_need_level"].isin(levels)]
+    pipeline = fit_pipeline(rows, configuration(needed(estimator), **parameters))
+    assert attribute(PairScorer(pipeline, features), np.arange(10), np.arange(10)) is None
+
+
 def test_many_columns_are_explained_in_parts(scorers, monkeypatch):
     scorer = scorers("xgboost", "onehot", LEVELS)
     pairs = np.repeat(np.arange(30), 3), np.tile(np.arange(3), 30)

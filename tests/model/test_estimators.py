@@ -146,6 +146,21 @@ def test_a_combination_scikit_learn_cannot_fit_is_an_error_of_the_parameters(dat
         fit_pipeline(dataset.training, configuration("mlp", early_stopping=True))
 
 
+@pytest.mark.parametrize(
+    "estimator, parameters",
+    [
+        ("voting", {"voting": "hard"}),
+        ("voting", {"weights": [0, 0, 0]}),
+        ("voting", {"weights": ["a", "b", "c"]}),
+        ("random_forest", {"max_depth": 10**30}),
+        ("lightgbm", {"class_weight": {"FOO": 1}}),
+    ],
+)
+def test_whatever_a_library_raises_is_an_error_of_the_parameters(dataset, estimator, parameters):
+    with pytest.raises(InvalidParametersError, match=estimator):
+        fit_pipeline(dataset.training, configuration(needed(estimator), **parameters))
+
+
 def test_a_level_with_a_single_row_is_left_out_and_no_row_at_all_is_an_error(dataset):
     low = dataset.training[dataset.training["future_need_level"] == "LOW"].head(20)
     high = dataset.training[dataset.training["future_need_level"] == "HIGH"].head(1)

@@ -139,6 +139,32 @@ def test_a_champion_of_another_scikit_learn_is_refitted_instead_of_loaded(bench,
     assert evaluation.metrics["comparison"]["ap_high"]["difference"] == pytest.approx(0)
 
 
+def test_a_champion_that_cannot_be_refitted_is_named_and_stops_nobody(bench):
+    with bench.connection:
+        execute(bench.connection, "UPDATE future_skills_ops.model_version SET parameters = '{\"gone\": 1}' WHERE version = 'v1'")
+    evaluation = bench.evaluate(bench.train(bench.export()))
+    assert evaluation.population == "cv"
+    assert evaluation.verdict == "keep"
+    assert evaluation.metrics["champion_unmeasured"].startswith(
+        "The deployed version v1 could not be measured: logistic_regression"
+    )
+    assert evaluation.metrics["overall"]["ap_high"]["value"] > 0.5
+
+
+def test_a_version_that_could_not_keep_the_held_out_roles_apart_is_refitted_when_they_are_asked_about(bench):
+    with bench.connection:
+        execute(
+            bench.connection,
+            "UPDATE future_skills_ops.model_version SET facts = facts || '{\"holdout_kept_apart\": false}' WHERE version = 'v1'",
+        )
+    bench.store.path("models/future_skills_model_v1.evaluated.pkl").unlink()
+    gate = bench.settings.gate.model_copy(update={"minimum_roles": 2, "minimum_high": 2})
+    settings = bench.settings.model_copy(update={"gate": gate})
+    evaluation = replace(bench, settings=settings).evaluate(bench.train(bench.export()))
+    assert evaluation.population == "holdout"
+    assert evaluation.metrics["comparison"]["champion"] == "v1"
+
+
 def test_the_same_request_returns_the_same_evaluation(bench):
     arguments = (bench.connection, bench.store, bench.keys, bench.settings, "v1")
     one = evaluate_version(*arguments, request_key="again")

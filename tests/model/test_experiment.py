@@ -7,7 +7,7 @@ import pytest
 
 from future_skills.domain import ESTIMATOR_NAMES
 from future_skills.model import experiment
-from future_skills.model.estimators import ESTIMATORS, UnknownEstimatorError
+from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, UnknownEstimatorError
 from future_skills.model.experiment import Plan, compare
 from future_skills.model.fitting import Configuration, NothingToLearnError, fit_folds
 from future_skills.model.metrics import ap_high
@@ -69,6 +69,12 @@ def test_what_cannot_be_fitted_is_a_row_with_its_reason(dataset, holdout, monkey
     assert wrong.measures is None
     assert "has no hyperparameter trees" in wrong.reason
     assert fine.measures["behind_best"] == {"difference": 0.0, "standard_error": 0.0}
+
+
+@pytest.mark.parametrize("parameters", [[1], "C=1", 5, None])
+def test_hyperparameters_that_are_no_object_are_an_error_in_words(dataset, holdout, parameters):
+    with pytest.raises(InvalidParametersError, match="have to be a JSON object"):
+        compare(dataset, holdout, replace(PLAN, parameters={"logistic_regression": parameters}))
 
 
 def test_an_answer_that_is_no_number_is_a_reason_too(dataset, holdout, monkeypatch):

@@ -16,7 +16,7 @@ from future_skills.ledger.settings import read_setting, write_setting
 from future_skills.ledger.training_default import TrainingDefault, choose_default, forget_default, training_default
 from future_skills.registry.comparison_html import render_html
 from future_skills.registry.comparison_page import NAME, render_comparison
-from future_skills.registry.experiments import ExperimentOrder, NoDefaultError, apply_choice, run_experiment
+from future_skills.registry.experiments import ExperimentOrder, NoDefaultError, _best_of, apply_choice, run_experiment
 from future_skills.registry.page import render_registry
 from future_skills.registry.retraining import RetrainingOrder, version_for
 from support.pipeline import Workbench
@@ -186,3 +186,40 @@ def test_a_ledger_made_before_experiments_is_migrated_with_its_rows(postgres):
         require_ledger(connection)
         assert read_setting(connection, "company") == "acme"
         assert newest_experiment(connection) is None
+
+
+def test_what_contradicts_itself_is_refused_in_words(bench):
+    with pytest.raises(NoDefaultError, match="Either the chosen default is forgotten"):
+        run(bench, forget=True, default="ridge")
+    made = run(bench)
+    with pytest.raises(NoDefaultError, match="lasso does not become the default: it was not compared"):
+        choose(bench, made.experiment_id, estimators=("lasso",), default="lasso")
+
+
+def test_the_installations_own_hyperparameters_are_what_is_compared(bench):
+    training = bench.settings.training.model_copy(update={"parameters": {"C": 0.001}})
+    configured = replace(bench, settings=bench.settings.model_copy(update={"training": training}))
+    made = run(configured)
+    assert [one["parameters"] for one in made.contenders] == [{"C": 0.001}, {}]
+    named = run(configured, run_id="named", parameters={"logistic_regression": {"C": 0.5}})
+    assert named.contenders[0]["parameters"] == {"C": 0.5}
+
+
+def test_of_one_estimator_the_hr_application_comes_first_where_the_difference_is_noise(bench):
+    made = run(bench, feature_sets=("core", "extended"))
+    core, extended = (one for one in made.contenders if one["estimator"] == "ridge")
+
+    def chosen(gap: float, error: float) -> str:
+        core["measures"]["ap_high"]["value"] = extended["measures"]["ap_high"]["value"] - gap
+        core["measures"]["behind_best"]["standard_error"] = error
+        return _best_of([core, extended])["feature_set"]
+
+    assert chosen(0.01, 0.02) == "core"
+    assert chosen(0.03, 0.02) == "extended"
+
+
+def test_plots_tell_the_feature_sets_apart(bench):
+    made = run(bench, feature_sets=("core", "extended"))
+    page = render_html(made)
+    assert "ridge, target, core" in page
+    assert "ridge, target, extended" in page

@@ -25,6 +25,7 @@ from future_skills.model.preprocessing import feature_of_column
 from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.prediction.attribution import attribute
 from future_skills.prediction.scoring import PairScorer
+from future_skills.registry.retraining import RetrainingOrder, version_for
 from future_skills.store.models import load_model, save_model
 from support.pipeline import Workbench
 
@@ -106,9 +107,9 @@ def test_implicit_rows_are_no_evidence(dataset, context):
     np.testing.assert_array_equal(one, other.transform(asked))
 
 
-def test_the_surroundings_read_no_level(dataset):
+def test_the_surroundings_do_not_even_know_that_hr_has_decided(dataset):
     snapshot = dataset.snapshot
-    blind = replace(snapshot, decisions=snapshot.decisions.assign(level="LOW"))
+    blind = replace(snapshot, decisions=snapshot.decisions.iloc[:0])
     one, other = PairContext(snapshot), PairContext(blind)
     role, skill = np.arange(20), np.arange(20)
     np.testing.assert_array_equal(one.structure(role, skill), other.structure(role, skill))
@@ -263,3 +264,36 @@ def test_extended_predictions_are_published_with_words_of_their_own(bench: Workb
 def test_onehot_is_no_encoding_of_the_extended_features(bench: Workbench):
     with pytest.raises(InvalidParametersError, match="encodes text in its own way"):
         bench.train(bench.export(), feature_set="extended", preprocessing="onehot")
+
+
+@pytest.mark.parametrize(
+    "named, configured, expected",
+    [
+        ({}, {}, ("target", "core")),
+        ({"feature_set": "extended"}, {"preprocessing": "onehot"}, ("target", "extended")),
+        ({"preprocessing": "onehot"}, {"feature_set": "extended"}, ("onehot", "core")),
+        ({}, {"feature_set": "extended"}, ("target", "extended")),
+        ({"preprocessing": "target"}, {"feature_set": "extended"}, ("target", "extended")),
+    ],
+)
+def test_what_a_run_names_wins_over_a_default_that_does_not_go_with_it(bench: Workbench, named, configured, expected):
+    training = bench.settings.training.model_copy(update=configured)
+    settings = bench.settings.model_copy(update={"training": training})
+    order = RetrainingOrder("manual", "run", **named)
+    version = version_for(bench.connection, bench.store, bench.keys, settings, order, bench.export().dataset_id)
+    assert (version.preprocessing, version.feature_set) == expected
+
+
+def test_deploying_an_extended_version_leaves_the_hr_application_alone(bench: Workbench, tmp_path):
+    version = bench.train(bench.export(), feature_set="extended", parameters={"C": 0.1})
+    evaluation = bench.evaluate(version, "refresh")
+    with bench.connection:
+        execute(bench.connection, "UPDATE future_skills_ops.evaluation SET verdict = 'promote'")
+    hooked = replace(bench, settings=bench.settings.model_copy(update={"deploy_hook": f"touch {tmp_path}/called"}))
+    hooked.approve(hooked.ask(evaluation))
+    before = bench.store.path("future_skills_model.env").read_bytes()
+    hooked.deploy(version.version)
+    assert bench.store.path("future_skills_model.env").read_bytes() == before
+    assert not (tmp_path / "called").exists()
+    hooked.deploy("v1", kind="rollback")
+    assert (tmp_path / "called").exists()

@@ -89,6 +89,11 @@ def test_a_hyperparameter_is_refused_before_anything_is_fitted(estimator, parame
         build_estimator(needed(estimator), parameters, random_state=1, threads=1)
 
 
+def test_trees_that_cannot_be_explained_are_refused_before_they_are_deployed():
+    with pytest.raises(InvalidParametersError, match="xgboost refuses its hyperparameters"):
+        build_estimator(needed("xgboost"), {"multi_strategy": "multi_output_tree"}, random_state=1, threads=1)
+
+
 def test_layers_without_a_width_are_an_error_of_the_parameters(dataset):
     with pytest.raises(InvalidParametersError, match="hidden has to be widths"):
         fit_pipeline(dataset.training, configuration(needed("keras"), hidden=[8, 0]))

@@ -418,10 +418,12 @@ def test_the_page_shows_versions_beside_their_baselines_and_every_deployment(ben
 def test_what_people_wrote_stays_inside_its_cell(bench):
     candidate(bench, 1)
     answer(bench, 1, "approved")
-    bench.deploy("v1", reason="a|b\n<script>alert(1)</script> [here](https://example.com) `x`")
+    bench.deploy("v1", reason="a|b\\|c **d** \u202ee\n<script>alert(1)</script> [here](https://example.com) `x`")
     line = next(line for line in render_registry(bench.connection).splitlines() if "script" in line)
     assert "<script>" not in line
-    assert line.endswith("| a\\|b &lt;script>alert(1)&lt;/script> \\[here](https://example.com) \\`x\\` |")
+    assert line.endswith(
+        "| a\\|b\\\\\\|c \\*\\*d\\*\\* e &lt;script>alert(1)&lt;/script> \\[here](https://example.com) \\`x\\` |"
+    )
 
 
 def test_the_page_of_an_empty_ledger_says_so(hr):

@@ -14,6 +14,14 @@ def test_nothing_is_automatic_by_default(monkeypatch):
     assert settings.embedded
 
 
+def test_features_with_an_encoding_of_their_own_refuse_another_at_the_start(monkeypatch):
+    monkeypatch.setenv("TRAINING__FEATURE_SET", "extended")
+    assert Settings().training.feature_set == "extended"
+    monkeypatch.setenv("TRAINING__PREPROCESSING", "onehot")
+    with pytest.raises(ValidationError, match="preprocessing onehot is for core"):
+        Settings()
+
+
 def test_the_environment_sets_nested_sections(monkeypatch):
     monkeypatch.setenv("GATE__MINIMUM_ROLES", "12")
     monkeypatch.setenv("TRAINING__PARAMETERS", '{"n_estimators": 50}')

@@ -34,8 +34,8 @@ STRUCTURE: dict[str, str] = {
 class PairContext:
     """The surroundings of every pair of one snapshot, computed once.
 
-    A pair is listed when HR has decided on it, at whatever level, or an employee of the role holds the skill; no level is
-    read here.
+    A pair is listed when an employee of the role holds the skill. Decisions are not read here, not even that there is one: of
+    a role HR has not looked at yet there is none, and what is measured on held-out roles must be true for it.
     """
 
     def __init__(self, snapshot: Snapshot) -> None:
@@ -56,9 +56,8 @@ class PairContext:
         self.similarity = self._similarity(snapshot.roles["job_role_name"])
 
     def _listing(self, snapshot: Snapshot, roles: int, skills: int) -> sparse.csr_matrix:
-        traces = pd.concat([snapshot.usage[["job_role_id", "skill_id"]], snapshot.decisions[["job_role_id", "skill_id"]]])
-        traces = traces[traces["job_role_id"] != 0].drop_duplicates()
-        role, skill = self.features.positions(traces["job_role_id"], traces["skill_id"])
+        held = snapshot.usage[snapshot.usage["job_role_id"] != 0]
+        role, skill = self.features.positions(held["job_role_id"], held["skill_id"])
         self._own = PairValues(role, skill, np.ones(len(role)), max(skills, 1))
         return sparse.csr_matrix((np.ones(len(role)), (role, skill)), shape=(roles, skills))
 
@@ -89,7 +88,10 @@ class PairContext:
         return similarity
 
     def structure(self, role: np.ndarray, skill: np.ndarray) -> np.ndarray:
-        """The columns STRUCTURE of the pairs (positions), shape (n, 22); a pair's own listing is never counted."""
+        """The columns STRUCTURE of the pairs (positions), shape (n, 22).
+
+        Counts leave the pair's own listing out; the rank of its skill and the coordinates of its role do not.
+        """
         own = self._own.get(role, skill, 0.0)
         department, category = self.department[role], self.category[skill]
         in_category = self._role_category[role, category] - own

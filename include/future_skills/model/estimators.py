@@ -18,6 +18,9 @@ from sklearn.neural_network import MLPClassifier
 from future_skills.domain import FeatureSet, FutureSkillsError
 from future_skills.model import extras
 
+UNWORKABLE = (ValueError, TypeError, AttributeError, ArithmeticError, LookupError, MemoryError)
+"""What libraries raise for hyperparameters they cannot work with."""
+
 Factory = Callable[[int, int], ClassifierMixin]
 
 
@@ -103,6 +106,11 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = {
 }
 
 
+def first_line(error: BaseException) -> str:
+    """What an error says in its first line, or else its kind."""
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
 def find_estimator(name: str) -> EstimatorEntry:
     """The table's entry. Raises UnknownEstimatorError, naming those there are."""
     if name not in ESTIMATORS:
@@ -129,6 +137,6 @@ def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: i
     estimator.set_params(**parameters)
     try:
         estimator._validate_params()  # scikit-learn's own check, before hours of fitting rather than after
-    except (ValueError, TypeError) as error:
-        raise InvalidParametersError(f"{name} refuses its hyperparameters: {str(error).splitlines()[0]}") from None
+    except UNWORKABLE as error:
+        raise InvalidParametersError(f"{name} refuses its hyperparameters: {first_line(error)}") from None
     return estimator

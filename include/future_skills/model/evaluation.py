@@ -1,24 +1,28 @@
 """Evaluates a version on roles it has not seen, beside the baselines and the champion, and records it."""
 
 import json
+from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
 from future_skills.dataset.reading import Dataset, DatasetChangedError, load_dataset
 from future_skills.dataset.role_split import holdout_role_ids
-from future_skills.domain import FeatureSet
+from future_skills.domain import FeatureSet, MissingExtraError
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow, get_dataset, older_datasets
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
 from future_skills.model.backtest import backtest, later_decisions
+from future_skills.model.estimators import InvalidParametersError
 from future_skills.model.evaluation_report import render_report
-from future_skills.model.fitting import Configuration, bounded_threads
+from future_skills.model.fitting import Configuration, NothingToLearnError, bounded_threads
 from future_skills.model.held_pairs import measure_known_roles
 from future_skills.model.importance import permutation_importance
 from future_skills.model.inputs import context_of
+from future_skills.model.libraries import changed_library
 from future_skills.model.measuring import measure
 from future_skills.model.metadata import write_metadata
 from future_skills.model.population import (
@@ -28,7 +32,7 @@ from future_skills.model.population import (
     holdout_opinion,
     refitted_opinion,
 )
-from future_skills.model.training import configuration_of, library_versions
+from future_skills.model.training import configuration_of
 from future_skills.model.training_run import record_training_run
 from future_skills.store.artifacts import ArtifactMissingError, Store
 from future_skills.store.signing import SigningKeys
@@ -121,11 +125,12 @@ def _measure_all(
             return []
         if population.name == "cv":
             return cross_validated_opinions(dataset, configuration, folds, context)
-        if contender.libraries["scikit-learn"] != library_versions()["scikit-learn"]:
+        if changed_library(contender.estimator, contender.libraries) or not contender.facts.get("holdout_kept_apart", True):
             return refitted_opinion(contender, population, dataset, holdout, configuration, context)
         return holdout_opinion(contender, population, store, keys, context)
 
-    opinions, rival = opinions_of(version), opinions_of(reigning) if reigning else []
+    opinions = opinions_of(version)
+    rival, unanswered = _rival_opinions(reigning, opinions_of)
     measured = measure(population, opinions, rival, settings.gate.resamples, seed)
     if reigning and measured["comparison"]:
         measured["comparison"]["champion"] = reigning.version
@@ -142,11 +147,27 @@ def _measure_all(
         "high": int((population.levels == "HIGH").sum()),
         **measured,
         "importance": importance,
+        "champion_unmeasured": unanswered,
         "cv": version.facts["cv"],
         "fit_seconds": version.facts["fit_seconds"],
         "targets": _targets(measured, version),
         "holdout_roles": len(holdout) if population.name == "holdout" else 0,
     }
+
+
+def _rival_opinions(
+    reigning: VersionRow | None, opinions_of: Callable[[VersionRow], list[Opinion]]
+) -> tuple[list[Opinion], str | None]:
+    """What the champion says, or why it could not be asked, which must not stop the version that could replace it."""
+    if reigning is None:
+        return [], None
+    try:
+        opinions = opinions_of(reigning)
+    except (MissingExtraError, InvalidParametersError, NothingToLearnError) as error:
+        return [], f"The deployed version {reigning.version} could not be measured: {error}"
+    if not all(np.isfinite(opinion.probabilities).all() for opinion in opinions):
+        return [], f"The deployed version {reigning.version} gives probabilities that are no numbers."
+    return opinions, None
 
 
 def _backtests(

@@ -16,7 +16,7 @@ from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, FutureSkillsError
 from future_skills.model import metrics, resampling
 from future_skills.model.baselines import guesses
 from future_skills.model.cuts import choose_cuts, levels_of
-from future_skills.model.estimators import ESTIMATORS, UnknownEstimatorError
+from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, UnknownEstimatorError
 from future_skills.model.fitting import Configuration, NothingToLearnError, bounded_threads, fit_folds, fit_pipeline
 from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.inputs import context_of
@@ -127,6 +127,9 @@ def _require_known(plan: Plan) -> None:
     unknown = sorted({*plan.estimators, *plan.parameters} - {*ESTIMATOR_NAMES, *ESTIMATORS})
     if unknown:
         raise UnknownEstimatorError(f"There is no estimator {', '.join(unknown)}; there are {', '.join(ESTIMATOR_NAMES)}.")
+    for name, parameters in plan.parameters.items():
+        if not isinstance(parameters, dict):
+            raise InvalidParametersError(f"The hyperparameters of {name} have to be a JSON object, not {parameters!r}.")
 
 
 @dataclass(frozen=True)

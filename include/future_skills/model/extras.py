@@ -43,7 +43,7 @@ def keras(random_state: int, _threads: int) -> ClassifierMixin:
 
 
 def try_out(estimator: Any, objective: str | None) -> None:
-    """Fit one round of a boosted estimator to a few rows: its library checks most hyperparameters only while fitting.
+    """Fit one round of a boosted estimator to a few rows, and explain two: its library checks most hyperparameters only then.
 
     Raises ValueError or TypeError with the library's own reason, and for another `objective` than the one given.
     """
@@ -53,7 +53,9 @@ def try_out(estimator: Any, objective: str | None) -> None:
     if isinstance(rounds, bool) or not isinstance(rounds, int) or rounds < 1:
         raise ValueError(f"n_estimators has to be a whole number of at least 1, not {rounds!r}.")
     rows = np.random.default_rng(0).normal(size=(60, 4))
-    clone(estimator).set_params(n_estimators=1).fit(rows, np.repeat(LEVELS, 20), sample_weight=np.ones(len(rows)))
+    fitted = clone(estimator).set_params(n_estimators=1).fit(rows, np.repeat(LEVELS, 20), sample_weight=np.ones(len(rows)))
+    for _ in fitted.shapley_values(rows[:2]):  # what cannot be explained would be noticed by the first prediction only
+        pass
 
 
 def _imported(module: str, package: str, target: str) -> ModuleType:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from future_skills.dataset.context import PairContext
 from future_skills.domain import FeatureSet, FutureSkillsError
-from future_skills.model.estimators import InvalidParametersError, build_estimator, find_estimator
+from future_skills.model.estimators import UNWORKABLE, InvalidParametersError, build_estimator, find_estimator, first_line
 from future_skills.model.finishing import finish
 from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.inputs import pipeline_input
@@ -82,9 +82,11 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration, context: Pair
         pipeline = _unfitted(configuration, classes, int(counts.max()), extended=context is not None)
     weights = rows["weight"].to_numpy()
     try:
-        pipeline.fit(pipeline_input(rows, context), rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
-    except (ValueError, TypeError) as error:
-        reason = str(error).splitlines()[0]
+        given = pipeline_input(rows, context)
+        pipeline.fit(given, rows["future_need_level"].to_numpy(dtype=str), clf__sample_weight=weights)
+        probabilities_of(pipeline, rows.head(2), context)
+    except UNWORKABLE as error:
+        reason = first_line(error)
         raise InvalidParametersError(f"{configuration.estimator} cannot be fitted to {len(rows)} rows: {reason}") from error
     finish(pipeline)
     return pipeline

@@ -175,7 +175,8 @@ def _against_champion(
     checks: tuple[Check, ...], metrics: dict[str, Any], thresholds: GateSettings, mode: Literal["normal", "refresh"]
 ) -> Judgement:
     if not metrics["comparison"]:
-        return Judgement("keep", checks, "It could not be compared with the deployed version, which stays.")
+        reasons = (metrics.get("champion_unmeasured"), "It could not be compared with the deployed version, which stays.")
+        return Judgement("keep", checks, " ".join(filter(None, reasons)))
     low, high = metrics["comparison"]["ap_high"]["ci"]
     if low > _bar(thresholds, mode):
         return Judgement("promote", checks, _promoted(low, high))

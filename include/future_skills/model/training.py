@@ -1,10 +1,8 @@
 """Trains a version: the evaluated, the served and the fold pipelines of one configuration, signed and registered."""
 
 import json
-import platform
 import time
 from dataclasses import asdict, dataclass
-from importlib.metadata import version as installed
 from typing import Any
 
 import numpy as np
@@ -25,13 +23,12 @@ from future_skills.model.evidence import COLUMNS
 from future_skills.model.fitting import Configuration, OutOfFold, bounded_threads, fit_folds, fit_pipeline, require_fittable
 from future_skills.model.folds import FEWEST_ROLES
 from future_skills.model.inputs import context_of
+from future_skills.model.libraries import library_versions
 from future_skills.model.metrics import summary
 from future_skills.model.scores import scores_of
 from future_skills.store.artifacts import Store
 from future_skills.store.models import save_model
 from future_skills.store.signing import SigningKeys
-
-LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
 
 
 @dataclass(frozen=True)
@@ -54,11 +51,6 @@ class Fitted:
     artifacts: dict[str, Any]
     cuts: dict[str, float]
     facts: dict[str, Any]
-
-
-def library_versions() -> dict[str, str]:
-    """The versions an artefact depends on."""
-    return {"python": platform.python_version(), **{name: installed(name) for name in LIBRARIES}}
 
 
 def configuration_of(version: VersionRow | TrainingRequest, settings: Settings) -> Configuration:
@@ -104,7 +96,8 @@ def fit_version(
     """Fit everything a version consists of; nothing of the held-out roles reaches the evaluated artefact or the cuts."""
     rows, context = dataset.training, context_of(dataset, feature_set)
     inside = rows[~rows["job_role_id"].isin(holdout)].reset_index(drop=True)
-    if inside.loc[inside["population"] == "decided", "job_role_id"].nunique() < FEWEST_ROLES:
+    kept_apart = inside.loc[inside["population"] == "decided", "job_role_id"].nunique() >= FEWEST_ROLES
+    if not kept_apart:
         inside = rows  # nearly all decided roles fell into the held-out fifth: such a company is evaluated by cross-validation
     out_of_fold = fit_folds(inside, configuration, folds, configuration.random_state, context)
     decided = (inside["population"] == "decided").to_numpy()
@@ -123,6 +116,7 @@ def fit_version(
             "implicit": int((rows["population"] == "implicit").sum()),
         },
         "training_rows": len(inside),
+        "holdout_kept_apart": bool(kept_apart),
         "classes": rows["future_need_level"].value_counts().to_dict(),
         "features": list(COLUMNS if context else FEATURES),
         "uninformative": dataset.row.manifest["uninformative"],

@@ -17,6 +17,10 @@ from future_skills.prediction.tree_paths import Tree, boosting_paths, forest_pat
 
 Method = Literal["path", "coefficients", "tree_shap", "none"]
 
+CHECKED_ROWS = 200
+SMALLEST_PROBABILITY = 1e-12
+"""Below it a logarithm says more about rounding than about the row."""
+TOLERANCE = 1e-3
 VALUES_AT_ONCE = 20_000_000
 """How many Shapley values a library may give at once: one per row, column and class."""
 
@@ -39,13 +43,35 @@ def attribute(scorer: PairScorer, role_index: np.ndarray, skill_index: np.ndarra
     """What each of the 11 features adds to each pair; None where the estimator has no exact additive form."""
     if scorer.constant:
         return None
+    matrix = scorer.matrix(role_index, skill_index)
+    found = _attribution(scorer, matrix)
+    return found if found and _is_exact(scorer, matrix[:CHECKED_ROWS], found) else None
+
+
+def _attribution(scorer: PairScorer, matrix: Any) -> Attribution | None:
     classifier = scorer.pipeline["clf"]
     for kind, explain in _EXPLAINERS:
         if isinstance(classifier, kind):
-            return explain(scorer, scorer.matrix(role_index, skill_index))
+            return explain(scorer, matrix)
     if hasattr(classifier, "shapley_values"):  # a wrapper of a boosting library, which may not be installed
-        return _by_shapley_values(scorer, scorer.matrix(role_index, skill_index))
+        return _by_shapley_values(scorer, matrix)
     return None
+
+
+def _is_exact(scorer: PairScorer, matrix: Any, found: Attribution) -> bool:
+    """Do contributions and base sum to what the probabilities say? Some hyperparameters make levels of raw values otherwise.
+
+    One model against the rest, an exponential loss, averaged trees: the sum is then another quantity than the one promised.
+    """
+    classifier = scorer.pipeline["clf"]
+    probabilities = classifier.predict_proba(matrix)
+    certain = (probabilities <= SMALLEST_PROBABILITY).any(axis=1)
+    total = (found.contributions.sum(axis=1) + found.base)[: len(probabilities)]
+    if isinstance(classifier, RandomForestClassifier):
+        return bool(np.allclose(total, probabilities @ _points(classifier.classes_), atol=TOLERANCE))
+    points = _points(classifier.classes_) / SCORE_WEIGHTS.max()
+    expected = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)) @ (points - points.mean())
+    return bool(np.allclose(total[~certain], expected[~certain], atol=TOLERANCE, rtol=TOLERANCE))
 
 
 def raw_weights(classes: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def render_html(experiment: ExperimentRow) -> str:
 
 
 def _name(row: dict[str, Any]) -> str:
-    return f"{row['estimator']}, {row['preprocessing']}"
+    return f"{row['estimator']}, {row['preprocessing']}, {row['feature_set']}"
 
 
 def _markup(figure: Any) -> str:

@@ -17,6 +17,7 @@ from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import VersionRow, champion, get_version
 from future_skills.model.inputs import context_of
+from future_skills.model.libraries import changed_library
 from future_skills.model.scores import probabilities_of
 from future_skills.registry.approvals import ApprovalRequest, request_of_version
 from future_skills.registry.page import write_registry
@@ -60,6 +61,8 @@ def verify_deployment(
     with connection:
         row = get_version(connection, version)
         _require_right(connection, row, kind)
+    if changed := changed_library(row.estimator, row.libraries):
+        raise NotDeployableError(f"{version} was made with {changed}: train a new version.")
     load_model(store, row.artifacts["served"], keys)
     return row
 
@@ -141,8 +144,9 @@ def promote(connection: Connection, store: Store, keys: SigningKeys, settings: S
     with connection:
         execute(connection, CHAMPION_LOCK)
         _point(connection, store, keys)
+        loadable = get_version(connection, order.version).loadable_by_hr
         write_registry(connection, store)
-    if settings.deploy_hook:
+    if settings.deploy_hook and loadable:
         _run_hook(settings.deploy_hook, order.version)
     return int(deployment_id)
 

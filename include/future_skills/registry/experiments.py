@@ -19,9 +19,10 @@ from future_skills.ledger.experiments import (
     insert_experiment,
     next_experiment_id,
 )
-from future_skills.ledger.training_default import TrainingDefault, choose_default, forget_default
+from future_skills.ledger.training_default import TrainingDefault, choose_default, forget_default, training_default
+from future_skills.model.estimators import loadable_by_hr
 from future_skills.model.experiment import Plan, compare
-from future_skills.model.training import library_versions
+from future_skills.model.libraries import library_versions
 from future_skills.registry.comparison_html import render_html
 from future_skills.registry.comparison_page import write_comparison
 from future_skills.store.artifacts import Store
@@ -74,6 +75,8 @@ def run_experiment(connection: Connection, store: Store, settings: Settings, ord
 def _require_consistent(order: ExperimentOrder) -> None:
     if not order.estimators or not order.preprocessings:
         raise NoDefaultError("Nothing to compare: choose at least one estimator and one preprocessing.")
+    if order.forget and (order.default or order.recommended):
+        raise NoDefaultError("Either the chosen default is forgotten or another one is chosen: choose one of both.")
     if order.default and order.recommended:
         raise NoDefaultError("Either the recommended estimator becomes the default or the one you name: choose one of both.")
     if order.default and order.default not in order.estimators:
@@ -97,10 +100,14 @@ def _experiment(
     dataset_row: DatasetRow,
     holdout: frozenset[int],
 ) -> ExperimentRow:
+    with connection:
+        default = training_default(connection, settings.training)
+    known = (settings.training, default)
+    own = {one.estimator: one.parameters for one in known if one.parameters and one.estimator in order.estimators}
     plan = Plan(
         estimators=order.estimators,
         preprocessings=order.preprocessings,
-        parameters=order.parameters,
+        parameters={**own, **order.parameters},
         folds=settings.training.folds,
         random_state=settings.training.random_state,
         threads=settings.threads,
@@ -157,8 +164,9 @@ def _choice(experiment: ExperimentRow, order: ExperimentOrder) -> TrainingDefaul
         known = [one for one in experiment.contenders if one["estimator"] == order.default]
         measured = [one for one in known if one["measures"]]
         if not measured:
-            raise NoDefaultError(f"{order.default} does not become the default: {known[0]['reason']}")
-        contender = max(measured, key=lambda one: one["measures"]["ap_high"]["value"])
+            reason = known[0]["reason"] if known else "it was not compared"
+            raise NoDefaultError(f"{order.default} does not become the default: {reason}")
+        contender = _best_of(measured)
     return TrainingDefault(
         contender["estimator"],
         contender["preprocessing"],
@@ -167,3 +175,16 @@ def _choice(experiment: ExperimentRow, order: ExperimentOrder) -> TrainingDefaul
         order.requested_by,
         experiment.experiment_id,
     )
+
+
+def _best_of(contenders: list[dict[str, Any]]) -> dict[str, Any]:
+    """The best AP(HIGH) of one estimator; within its standard error, one that the HR application can load comes first."""
+    value = {number: one["measures"]["ap_high"]["value"] for number, one in enumerate(contenders)}
+    best = max(value.values())
+
+    def preference(number: int) -> tuple[bool, float]:
+        one = contenders[number]
+        close = best - value[number] <= one["measures"]["behind_best"]["standard_error"]
+        return close and loadable_by_hr(one["estimator"], one["feature_set"]), value[number]
+
+    return contenders[max(value, key=preference)]

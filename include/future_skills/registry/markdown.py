@@ -1,6 +1,7 @@
 """How the registry's pages become Markdown: values made inert and short, the same words everywhere."""
 
 import re
+import unicodedata
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -11,12 +12,16 @@ from future_skills.model.baselines import BASELINE_NAMES
 UNKNOWN_ACCURACY = "agreement with the rules, accuracy unknown"
 """Beside every figure that was measured against bootstrap labels."""
 
+INVISIBLE = frozenset({"Cc", "Cf"})
+"""Control characters, and those that turn the direction of what follows."""
+
 
 def _cell(value: Any) -> str:
     """Text that stays inside its table cell, without markup or links of its own."""
     if value is None:
         return "–"
-    return " ".join(re.sub(r"([|`\[])", r"\\\1", str(value)).replace("<", "&lt;").split())
+    visible = "".join(" " if unicodedata.category(character) in INVISIBLE else character for character in str(value))
+    return " ".join(re.sub(r"([\\|`\[*~])", r"\\\1", visible).replace("<", "&lt;").split())
 
 
 def _number(value: float | None) -> str:

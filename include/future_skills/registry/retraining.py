@@ -11,7 +11,7 @@ from future_skills.config import Settings
 from future_skills.domain import FeatureSet
 from future_skills.ledger.chains import Origin, record_stage
 from future_skills.ledger.datasets import get_dataset
-from future_skills.ledger.training_default import training_default
+from future_skills.ledger.training_default import TrainingDefault, training_default
 from future_skills.ledger.versions import EvaluationRow, UnknownVersionError, VersionRow, champion, get_version, list_versions
 from future_skills.model.evaluation import evaluate_version
 from future_skills.model.training import TrainingRequest, find_trained, train_version
@@ -107,15 +107,25 @@ def _request(connection: Connection, settings: Settings, order: RetrainingOrder,
     own = next((one.parameters for one in (default, settings.training) if one.estimator == estimator), {})
     named = [name for name in ("estimator", "preprocessing", "parameters", "feature_set") if getattr(order, name)]
     logger.info("%s; the default is %s.", f"The run names its {', '.join(named)}" if named else "The run names nothing", default)
+    preprocessing, feature_set = _encoding(order, default)
     return TrainingRequest(
         dataset_id=dataset_id,
         request_key=f"{order.run_id}/{dataset_id}",
         estimator=estimator,
-        preprocessing=order.preprocessing or default.preprocessing,
+        preprocessing=preprocessing,
         parameters=order.parameters or own,
-        feature_set=order.feature_set or default.feature_set,
+        feature_set=feature_set,
         requested_by=order.requested_by,
     )
+
+
+def _encoding(order: RetrainingOrder, default: TrainingDefault) -> tuple[str, FeatureSet]:
+    """Preprocessing and feature set; what the run names wins over a default that does not go with it."""
+    if order.feature_set == "extended":
+        return order.preprocessing or "target", "extended"
+    if order.preprocessing == "onehot":
+        return "onehot", order.feature_set or "core"
+    return order.preprocessing or default.preprocessing, order.feature_set or default.feature_set
 
 
 def evaluate_order(
