@@ -88,20 +88,14 @@ def judged(roles: int, effect: str, seeds: int, settings: GateSettings) -> list[
 
 
 def goals(rows: list[Row]) -> list[str]:
-    """The two goals, over all sizes and for each, as sentences with the rate reached."""
-    normal = [row for row in rows if row.mode == "normal"]
-    wrong = [row for row in normal if row.difference <= 0]
-    equal = [row for row in wrong if row.effect == "equal"]
-    clear = [row for row in normal if row.effect == "clearly better"]
-    sentences = [
-        _goal("a worse or equal challenger is promoted", wrong, at_most=0.05),
-        _goal("a clearly better one is promoted", clear, at_least=0.90),
-    ]
+    """The two goals for each number of roles, with the rate reached; of the wrong challengers an equal one is the hardest."""
+    sentences = []
     for roles in ROLES:
-        of_size = [row for row in equal if row.roles == roles]
-        sentences.append(_goal(f"an equal one, judged on {roles} roles, is promoted", of_size, at_most=0.05))
-        of_size = [row for row in clear if row.roles == roles]
-        sentences.append(_goal(f"a clearly better one, judged on {roles} roles, is promoted", of_size, at_least=0.90))
+        normal = [row for row in rows if row.mode == "normal" and row.roles == roles]
+        equal = [row for row in normal if row.effect == "equal"]
+        clear = [row for row in normal if row.effect == "clearly better"]
+        sentences.append(_goal(f"an equal one, judged on {roles} roles, is promoted", equal, at_most=0.05))
+        sentences.append(_goal(f"a clearly better one, judged on {roles} roles, is promoted", clear, at_least=0.90))
     return sentences
 
 
