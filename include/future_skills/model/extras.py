@@ -9,17 +9,20 @@ from sklearn.base import ClassifierMixin, clone
 
 from future_skills.domain import LEVELS, MissingExtraError
 
+ONE_THREAD = 1
+"""OpenMP's threads wait for each other far longer than they work at these sizes, and without end on a busy machine."""
 
-def xgboost(random_state: int, threads: int) -> ClassifierMixin:
+
+def xgboost(random_state: int, _threads: int) -> ClassifierMixin:
     """XGBoost's trees by histogram. Raises MissingExtraError."""
     module = _imported("future_skills.model.level_xgboost", "xgboost", "extras")
     classifier: ClassifierMixin = module.LevelXGBoost(
-        n_estimators=150, learning_rate=0.06, max_depth=4, tree_method="hist", random_state=random_state, n_jobs=threads
+        n_estimators=150, learning_rate=0.06, max_depth=4, tree_method="hist", random_state=random_state, n_jobs=ONE_THREAD
     )
     return classifier
 
 
-def lightgbm(random_state: int, threads: int) -> ClassifierMixin:
+def lightgbm(random_state: int, _threads: int) -> ClassifierMixin:
     """LightGBM's trees, the same whatever the number of threads. Raises MissingExtraError."""
     module = _imported("future_skills.model.level_lightgbm", "lightgbm", "extras")
     classifier: ClassifierMixin = module.LevelLightGBM(
@@ -27,7 +30,7 @@ def lightgbm(random_state: int, threads: int) -> ClassifierMixin:
         learning_rate=0.06,
         num_leaves=15,
         random_state=random_state,
-        n_jobs=threads,
+        n_jobs=ONE_THREAD,
         deterministic=True,
         force_row_wise=True,
         verbosity=-1,
