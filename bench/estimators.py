@@ -11,8 +11,7 @@ import sys
 import time
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
+from bench import page
 from bench.company import loaded
 from future_skills.domain import ESTIMATOR_NAMES
 from future_skills.model.estimators import loadable_by_hr
@@ -20,24 +19,18 @@ from future_skills.model.experiment import Comparison, Plan, comparisons
 from future_skills.model.libraries import library_versions
 from future_skills.model.recommendation import RULE, dependencies, interpretability
 
-PAGE = Path(__file__).parents[1] / "docs" / "estimators.md"
 PREPROCESSINGS = ("target", "onehot")
 
 
-def write_page(comparison: Comparison, folder: Path, seconds: float) -> None:
-    """Write what is known so far to docs/estimators.md."""
+def write_page(comparison: Comparison, folder: Path, seconds: float) -> Path:
+    """Write what is known so far to docs/estimators.md; returns its path."""
     measured = [one for one in comparison.contenders if one.measures]
     rows = sorted(measured, key=lambda one: -one.measures["ap_high"]["value"])
     recommended = comparison.recommendation.contender
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - Markdown of our own numbers
-    )
-    environment.filters.update(interpretability=interpretability, dependencies=dependencies, loadable=loadable_by_hr)
-    page = environment.get_template("estimators.md.j2").render(
+    filters = {"interpretability": interpretability, "dependencies": dependencies, "loadable": loadable_by_hr}
+    return page.write(
+        "estimators",
+        filters,
         rows=rows,
         failed=[one for one in comparison.contenders if not one.measures],
         recommended=None if recommended is None else comparison.contenders[recommended],
@@ -48,7 +41,6 @@ def write_page(comparison: Comparison, folder: Path, seconds: float) -> None:
         cores=os.cpu_count(),
         seconds=seconds,
     )
-    PAGE.write_text(page, encoding="utf-8")
 
 
 def main() -> int:
@@ -76,9 +68,11 @@ def main() -> int:
             feature_sets=("core", "extended"),
         )
         for comparison in comparisons(dataset, holdout, plan):
-            write_page(comparison, arguments.data, time.monotonic() - start)  # an interrupted run leaves what it has measured
+            written = write_page(
+                comparison, arguments.data, time.monotonic() - start
+            )  # an interrupted run leaves what it has measured
     print(comparison.recommendation.reason)
-    print(f"written: {PAGE}")
+    print(f"written: {written}")
     return 0
 
 

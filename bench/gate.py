@@ -7,11 +7,10 @@ import argparse
 import sys
 from collections import Counter
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from bench import page
 from bench.synthetic import ROWS_OF_ROLE, SHARE_HIGH, SHARED_NOISE, draw, opinion, population
 from future_skills.config import GateSettings
 from future_skills.model.gate import judge
@@ -33,7 +32,6 @@ VERDICTS = ("promote", "keep", "reject")
 SEEDS = 50
 POWER = 1 + 1.2816 / 1.96
 """Half-widths of a 95 % interval at which nine in ten differences are wholly above 0."""
-PAGE = Path(__file__).parents[1] / "docs" / "gate.md"
 
 
 @dataclass(frozen=True)
@@ -126,14 +124,9 @@ def main() -> int:
                 )
     sentences = goals(rows)
     print(*sentences, sep="\n")
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        autoescape=False,  # noqa: S701 - Markdown of our own numbers
-    )
-    page = environment.get_template("gate.md.j2").render(
+    path = page.write(
+        "gate",
+        {},
         rows=rows,
         verdicts=VERDICTS,
         goals=sentences,
@@ -145,8 +138,7 @@ def main() -> int:
         base_rate=SHARE_HIGH,
         shared=SHARED_NOISE,
     )
-    PAGE.write_text(page, encoding="utf-8")
-    print(f"written: {PAGE}")
+    print(f"written: {path}")
     return 0
 
 

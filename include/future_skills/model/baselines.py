@@ -34,6 +34,18 @@ def guesses(training: pd.DataFrame, rows: pd.DataFrame) -> dict[str, Guess]:
     }
 
 
+def guesses_by_fold(decided: pd.DataFrame, fold: np.ndarray) -> dict[str, Guess]:
+    """The baselines for every decided row, each answered from the rows of the other folds."""
+    parts = {number: guesses(decided[fold != number], decided[fold == number]) for number in np.unique(fold).tolist()}
+    result = {}
+    for name in next(iter(parts.values())):
+        ranking, levels = np.zeros(len(decided)), np.empty(len(decided), dtype=object)
+        for number, part in parts.items():
+            ranking[fold == number], levels[fold == number] = part[name].ranking, part[name].levels
+        result[name] = Guess(ranking, levels)
+    return result
+
+
 def _skill_share(training: pd.DataFrame, rows: pd.DataFrame, majority: str) -> Guess:
     by_skill = training.groupby("skill_id")["future_need_level"]
     high = by_skill.agg(lambda levels: (levels == "HIGH").sum())

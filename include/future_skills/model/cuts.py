@@ -48,3 +48,12 @@ def choose_cuts(scores: np.ndarray, levels: np.ndarray) -> Cuts:
     f1 = 2 * hits[occurring] / np.maximum(given[occurring] + actual[occurring, None], 1)
     best = int(f1.mean(axis=0).argmax())
     return Cuts(float(tried[medium[best]]), float(tried[high[best]]))
+
+
+def levels_by_fold(scores: np.ndarray, levels: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """The level of each row after cuts chosen on the other folds, so that no row is among those its cuts were chosen on."""
+    given = np.empty(len(scores), dtype=object)
+    for number in np.unique(fold):
+        inside = fold == number
+        given[inside] = levels_of(scores[inside], choose_cuts(scores[~inside], levels[~inside]))
+    return given

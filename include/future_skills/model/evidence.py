@@ -55,7 +55,7 @@ class EvidenceEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         known = pairs.decided
         self.role_ids_ = pairs.context.role_ids[pairs.role[known]]
         self.skill_ids_ = pairs.context.skill_ids[pairs.skill[known]]
-        self.codes_ = np.array([LEVELS.index(level) for level in np.asarray(levels)[known]], dtype=np.int8)
+        self.codes_ = _codes(levels[known])
         self._tables: tuple[PairContext, _Tables] | None = None
         return self
 
@@ -63,12 +63,11 @@ class EvidenceEncoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """Fit, and encode the same pairs without the labels of their own fold, shape (n, columns), float32."""
         self.fit(pairs, levels)
         fold = role_folds(pairs.context.role_ids[pairs.role], CROSS_FITS, self.random_state)
-        evidence = np.empty((len(pairs), len(EVIDENCE)))
+        evidence, codes = np.empty((len(pairs), len(EVIDENCE))), _codes(levels)
         for number in np.unique(fold):
             inside = fold == number
             outside = ~inside & pairs.decided
-            codes = np.array([LEVELS.index(level) for level in np.asarray(levels)[outside]], dtype=np.int8)
-            tables = _Tables(pairs.context, pairs.role[outside], pairs.skill[outside], codes, leave_out=False)
+            tables = _Tables(pairs.context, pairs.role[outside], pairs.skill[outside], codes[outside], leave_out=False)
             evidence[inside] = tables.columns(pairs.role[inside], pairs.skill[inside])
         return self._with_surroundings(pairs, evidence)
 
@@ -162,6 +161,11 @@ class _Tables:
                 self._of_skills[role],
             ]
         )
+
+
+def _codes(levels: np.ndarray) -> np.ndarray:
+    """The position of each level in LEVELS."""
+    return np.array([LEVELS.index(level) for level in levels], dtype=np.int8)
 
 
 def _expected(high: np.ndarray, decided: np.ndarray) -> np.ndarray:

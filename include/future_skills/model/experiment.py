@@ -14,12 +14,13 @@ from future_skills.dataset.context import PairContext
 from future_skills.dataset.reading import Dataset
 from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, FutureSkillsError
 from future_skills.model import metrics, resampling
-from future_skills.model.baselines import guesses
-from future_skills.model.cuts import choose_cuts, levels_of
+from future_skills.model.baselines import guesses_by_fold
+from future_skills.model.cuts import levels_by_fold
 from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, UnknownEstimatorError
 from future_skills.model.fitting import Configuration, NothingToLearnError, bounded_threads, fit_folds, fit_pipeline
 from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.inputs import context_of
+from future_skills.model.population import role_numbers
 from future_skills.model.recommendation import Recommendation, behind_best, recommend
 from future_skills.model.scores import probabilities_of, scores_of
 
@@ -166,17 +167,12 @@ class _Ground:
 
     def drawn(self, plan: Plan) -> tuple[np.ndarray, np.ndarray]:
         """Role number of each decided row, and how often each role is drawn in each resample."""
-        role, names = pd.factorize(self.rows.loc[self.decided, "job_role_id"])
-        return role.astype(np.int64), resampling.resample_roles(len(names), plan.resamples, plan.random_state)
+        role = role_numbers(self.rows[self.decided])
+        return role, resampling.resample_roles(int(role.max()) + 1, plan.resamples, plan.random_state)
 
     def baselines(self) -> dict[str, dict[str, Any]]:
-        decided = self.rows[self.decided].reset_index(drop=True)
-        answers: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        for inside in self.per_fold():
-            for name, guess in guesses(decided[~inside], decided[inside]).items():
-                ranking, levels = answers.setdefault(name, (np.zeros(len(decided)), np.empty(len(decided), dtype=object)))
-                ranking[inside], levels[inside] = guess.ranking, guess.levels
-        return {name: metrics.summary(self.truth, ranking, levels) for name, (ranking, levels) in answers.items()}
+        answers = guesses_by_fold(self.rows[self.decided].reset_index(drop=True), self.fold[self.decided])
+        return {name: metrics.summary(self.truth, guess.ranking, guess.levels) for name, guess in answers.items()}
 
     def facts(self, plan: Plan) -> dict[str, Any]:
         decided = self.rows[self.decided]
@@ -226,7 +222,8 @@ def _measured(
     probabilities = found.probabilities[ground.decided]
     if not np.isfinite(probabilities).all():
         raise UnmeasurableError("Its probabilities are no numbers.")
-    truth, levels = ground.truth, _levels(ground, probabilities)
+    truth = ground.truth
+    levels = levels_by_fold(scores_of(probabilities), truth, ground.fold[ground.decided])
     role, drawn = ground.drawn(plan)
     resampled = resampling.ap_high_of(truth, probabilities[:, 2], role, drawn)
     folds = [metrics.summary(truth[inside], probabilities[inside, 2], levels[inside]) for inside in ground.per_fold()]
@@ -250,14 +247,6 @@ def _measured(
         "fit_seconds": round(fit_seconds, 3),
         "rows_per_second": _speed(pipeline, ground.rows, context),
     }, resampled
-
-
-def _levels(ground: _Ground, probabilities: np.ndarray) -> np.ndarray:
-    """Levels after cuts that were chosen on the other folds."""
-    scores, truth, levels = scores_of(probabilities), ground.truth, np.empty(len(probabilities), dtype=object)
-    for inside in ground.per_fold():
-        levels[inside] = levels_of(scores[inside], choose_cuts(scores[~inside], truth[~inside]))
-    return levels
 
 
 def _speed(pipeline: Any, rows: pd.DataFrame, context: PairContext | None) -> int:

@@ -10,8 +10,8 @@ from future_skills.config import GateSettings
 from future_skills.dataset.context import PairContext
 from future_skills.dataset.reading import Dataset
 from future_skills.ledger.versions import VersionRow
-from future_skills.model.baselines import Guess, guesses
-from future_skills.model.cuts import Cuts, choose_cuts, levels_of
+from future_skills.model.baselines import Guess, guesses, guesses_by_fold
+from future_skills.model.cuts import Cuts, levels_by_fold, levels_of
 from future_skills.model.fitting import Configuration, fit_folds, fit_pipeline
 from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.importance import Part
@@ -78,7 +78,8 @@ def choose_population(dataset: Dataset, holdout: frozenset[int], folds: int, see
         return Population("holdout", held, role_numbers(held), guesses(inside, held))
     if decided["job_role_id"].nunique() < FEWEST_ROLES:
         return Population("none", decided, role_numbers(decided), {})
-    return Population("cv", decided, role_numbers(decided), _fold_guesses(decided, folds, seed))
+    fold = role_folds(decided["job_role_id"].to_numpy(), folds, seed)
+    return Population("cv", decided, role_numbers(decided), guesses_by_fold(decided, fold))
 
 
 def holdout_opinion(
@@ -110,38 +111,20 @@ def _opinion(pipeline: Any, version: VersionRow, population: Population, context
 def cross_validated_opinions(
     dataset: Dataset, configuration: Configuration, folds: int, context: PairContext | None = None
 ) -> list[Opinion]:
-    """What the configuration says about each decided row when fitted without its role, once per repetition.
-
-    The cuts of a fold are chosen on the rows of the other folds, so that no row is among those its cuts were chosen on.
-    """
+    """What the configuration says about each decided row when fitted without its role, once per repetition."""
     rows = dataset.training
     decided = (rows["population"] == "decided").to_numpy()
-    levels = rows["future_need_level"].to_numpy()
+    levels = rows["future_need_level"].to_numpy()[decided]
     opinions = []
     for repetition in range(CROSS_VALIDATIONS):
         out_of_fold = fit_folds(rows, configuration, folds, configuration.random_state + repetition, context)
-        scores, given = scores_of(out_of_fold.probabilities), np.empty(len(rows), dtype=object)
-        for fold in np.unique(out_of_fold.folds):
-            inside = out_of_fold.folds == fold
-            given[inside] = levels_of(scores[inside], choose_cuts(scores[decided & ~inside], levels[decided & ~inside]))
-        fold_of_row = out_of_fold.folds[decided]
-        parts = tuple((pipeline, np.flatnonzero(fold_of_row == fold)) for fold, pipeline in out_of_fold.pipelines.items())
-        opinions.append(Opinion(out_of_fold.probabilities[decided], given[decided], parts))
+        probabilities, fold = out_of_fold.probabilities[decided], out_of_fold.folds[decided]
+        given = levels_by_fold(scores_of(probabilities), levels, fold)
+        parts = tuple((pipeline, np.flatnonzero(fold == number)) for number, pipeline in out_of_fold.pipelines.items())
+        opinions.append(Opinion(probabilities, given, parts))
     return opinions
 
 
 def role_numbers(rows: pd.DataFrame) -> np.ndarray:
     """Each row's role, numbered from 0."""
     return pd.factorize(rows["job_role_id"])[0].astype(np.int64)
-
-
-def _fold_guesses(decided: pd.DataFrame, folds: int, seed: int) -> dict[str, Guess]:
-    fold = role_folds(decided["job_role_id"].to_numpy(), folds, seed)
-    parts = {number: guesses(decided[fold != number], decided[fold == number]) for number in np.unique(fold).tolist()}
-    result = {}
-    for name in next(iter(parts.values())):
-        ranking, levels = np.zeros(len(decided)), np.empty(len(decided), dtype=object)
-        for number, part in parts.items():
-            ranking[fold == number], levels[fold == number] = part[name].ranking, part[name].levels
-        result[name] = Guess(ranking, levels)
-    return result

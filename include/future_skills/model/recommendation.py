@@ -8,6 +8,7 @@ import numpy as np
 
 from future_skills.domain import FeatureSet, LabelSource
 from future_skills.model.estimators import loadable_by_hr
+from future_skills.model.libraries import EXTRAS
 
 RULE: Final = (
     "Among those whose AP(HIGH) is within one paired standard error (bootstrap over job roles) of the best, "
@@ -22,7 +23,6 @@ INTERPRETABILITY: Final[dict[str, str]] = {
     **dict.fromkeys(("random_forest", "gradient_boosting", "hist_gradient_boosting", "xgboost", "lightgbm"), TREE_PATHS),
     **dict.fromkeys(("mlp", "keras", "voting", "stacking"), NONE),
 }
-EXTRAS: Final[dict[str, str]] = {name: f"scikit-learn and the extra {name}" for name in ("xgboost", "lightgbm", "keras")}
 
 
 class Measured(Protocol):
@@ -65,7 +65,9 @@ def interpretability(estimator: str) -> str:
 def dependencies(estimator: str, feature_set: FeatureSet) -> str:
     """What has to be installed to load its artefact."""
     own = "" if feature_set == "core" else ", and this product"
-    return EXTRAS.get(estimator, "scikit-learn" if own else "scikit-learn alone") + own
+    if estimator in EXTRAS:
+        return f"scikit-learn and the extra {estimator}{own}"
+    return f"scikit-learn{own}" if own else "scikit-learn alone"
 
 
 def behind_best(contenders: Sequence[Measured], standings: Mapping[int, np.ndarray]) -> dict[int, dict[str, Any]]:
