@@ -5,24 +5,46 @@ compares by grouped cross-validation on training roles (held-out roles are not r
 """
 
 import argparse
-import logging
+import multiprocessing
 import os
+import resource
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from bench import page
 from bench.company import loaded
+from future_skills.dataset.reading import Dataset
 from future_skills.domain import ESTIMATOR_NAMES
 from future_skills.model.estimators import loadable_by_hr
-from future_skills.model.experiment import Comparison, Plan, comparisons
+from future_skills.model.experiment import Comparison, Contender, Finding, Ground, Plan, comparisons, measured
 from future_skills.model.libraries import library_versions
 from future_skills.model.recommendation import RULE, dependencies, interpretability
 
 PREPROCESSINGS = ("target", "onehot")
+LONGEST_MINUTES = 20.0
 
 
-def write_page(comparison: Comparison, folder: Path, seconds: float) -> Path:
+def bounded(longest: float, ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
+    """Measure a combination in a process of its own, which the system ends after `longest` CPU seconds."""
+    names = f"{contender.estimator}, {contender.preprocessing}, {contender.feature_set}"
+    limit = partial(resource.setrlimit, resource.RLIMIT_CPU, (int(longest), int(longest) + 1))
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=limit) as process:
+        try:
+            finding = process.submit(measured, ground, plan, contender, dataset).result()
+        except BrokenProcessPool:
+            reason = f"Its process ended early: it had used its {longest / 60:.0f} CPU minutes, or the machine's memory."
+            finding = replace(contender, reason=reason), None
+    measures = finding[0].measures
+    print(f"{names}: {finding[0].reason if measures is None else measures['ap_high']['value']}", flush=True)
+    return finding
+
+
+def write_page(comparison: Comparison, folder: Path, seconds: float, longest: float) -> Path:
     """Write what is known so far to docs/estimators.md; returns its path."""
     measured = [one for one in comparison.contenders if one.measures]
     rows = sorted(measured, key=lambda one: -one.measures["ap_high"]["value"])
@@ -40,6 +62,7 @@ def write_page(comparison: Comparison, folder: Path, seconds: float) -> Path:
         libraries=library_versions(),
         cores=os.cpu_count(),
         seconds=seconds,
+        longest=longest,
     )
 
 
@@ -49,12 +72,12 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True, help="a company folder in the interchange format")
     parser.add_argument("--estimators", default=",".join(ESTIMATOR_NAMES))
     parser.add_argument("--preprocessings", default=",".join(PREPROCESSINGS))
+    parser.add_argument("--longest-minutes", type=float, default=LONGEST_MINUTES, help="CPU minutes a combination may take")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         print(f"Skipped: {arguments.data} is no folder. Name a company folder with DATA=...", file=sys.stderr)
         return 0
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    logging.getLogger("future_skills.model.experiment").setLevel(logging.INFO)  # a line per combination as it is measured
+    longest = 60 * arguments.longest_minutes
     start = time.monotonic()
     with loaded(arguments.data) as (dataset, holdout, settings):
         print(f"{len(dataset.decided):,} decided rows, loaded in {time.monotonic() - start:.0f} s", flush=True)
@@ -67,10 +90,9 @@ def main() -> int:
             resamples=settings.gate.resamples,
             feature_sets=("core", "extended"),
         )
-        for comparison in comparisons(dataset, holdout, plan):
-            written = write_page(
-                comparison, arguments.data, time.monotonic() - start
-            )  # an interrupted run leaves what it has measured
+        for comparison in comparisons(dataset, holdout, plan, partial(bounded, longest)):
+            # after each combination, so that an interrupted run leaves what it has measured
+            written = write_page(comparison, arguments.data, time.monotonic() - start, longest)
     print(comparison.recommendation.reason)
     print(f"written: {written}")
     return 0

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 TIMED_ROWS = 20_000
 """Rows scored to measure the speed of prediction: enough for the slowest to take longer than the clock's noise."""
 
+cpu_seconds = time.process_time
+"""CPU seconds of all threads of this process: an experiment runs beside other tasks, which must not change what it finds."""
+
 
 class UnmeasurableError(FutureSkillsError):
     """An estimator was fitted, and its answers cannot be measured."""
@@ -53,7 +56,7 @@ class Contender:
     """One row of the table; `measures` is None when it could not be measured, and `reason` says why.
 
     `measures`: ap_high {value, ci, mean, std, folds}, macro_f1, weighted_f1, stability (std of weighted F1 over folds),
-    log_loss (nats), ece, fit_seconds, rows_per_second, and behind_best {difference, standard_error}.
+    log_loss (nats), ece, fit_seconds and rows_per_second (of CPU time), and behind_best {difference, standard_error}.
     """
 
     estimator: str
@@ -78,6 +81,10 @@ class Comparison:
     facts: dict[str, Any]
 
 
+Finding = tuple[Contender, np.ndarray | None]
+"""A row of the table, and its AP(HIGH) in each resample of job roles when it could be measured."""
+
+
 def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison:
     """Measure every combination of the plan by grouped cross-validation over the roles that are not held out.
 
@@ -87,17 +94,27 @@ def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison
     return complete
 
 
-def comparisons(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Iterator[Comparison]:
-    """The comparison after each combination; the last one is complete. Raises what `compare` raises."""
+def measured(ground: "Ground", plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
+    """Measure one combination; whatever goes wrong is that row's reason and nobody else's."""
+    with bounded_threads(plan.threads):
+        return _contender(ground, plan, contender, dataset)
+
+
+def comparisons(
+    dataset: Dataset,
+    holdout: frozenset[int],
+    plan: Plan,
+    measure: Callable[["Ground", Plan, Contender, Dataset], Finding] = measured,
+) -> Iterator[Comparison]:
+    """The comparison after each combination, as `measure` finds it; the last one is complete. Raises what `compare` raises."""
     _require_known(plan)
     rows = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
-    ground = _Ground.of(rows, plan)
+    ground = Ground.of(rows, plan)
     baselines, facts = ground.baselines(), ground.facts(plan)
     contenders: list[Contender] = []
     standings: dict[int, np.ndarray] = {}
     for planned in _contenders(plan):
-        with bounded_threads(plan.threads):
-            contender, resampled = _contender(ground, plan, planned, dataset)
+        contender, resampled = measure(ground, plan, planned, dataset)
         if resampled is not None:
             standings[len(contenders)] = resampled
         contenders.append(contender)
@@ -134,7 +151,7 @@ def _require_known(plan: Plan) -> None:
 
 
 @dataclass(frozen=True)
-class _Ground:
+class Ground:
     """The rows all contenders meet on, and the fold of each row."""
 
     rows: pd.DataFrame
@@ -142,7 +159,8 @@ class _Ground:
     decided: np.ndarray
 
     @classmethod
-    def of(cls, rows: pd.DataFrame, plan: Plan) -> "_Ground":
+    def of(cls, rows: pd.DataFrame, plan: Plan) -> "Ground":
+        """Fold the rows by job role. Raises NothingToLearnError when the roles are too few."""
         decided = (rows["population"] == "decided").to_numpy()
         if rows.loc[decided, "job_role_id"].nunique() < FEWEST_ROLES:
             raise NothingToLearnError(
@@ -157,6 +175,7 @@ class _Ground:
 
     @property
     def truth(self) -> np.ndarray:
+        """The levels HR decided, a row per decided row."""
         levels: np.ndarray = self.rows.loc[self.decided, "future_need_level"].to_numpy(dtype=object)
         return levels
 
@@ -171,10 +190,12 @@ class _Ground:
         return role, resampling.resample_roles(int(role.max()) + 1, plan.resamples, plan.random_state)
 
     def baselines(self) -> dict[str, dict[str, Any]]:
+        """The measures of each baseline on the decided rows."""
         answers = guesses_by_fold(self.rows[self.decided].reset_index(drop=True), self.fold[self.decided])
         return {name: metrics.summary(self.truth, guess.ranking, guess.levels) for name, guess in answers.items()}
 
     def facts(self, plan: Plan) -> dict[str, Any]:
+        """On what all of it was measured."""
         decided = self.rows[self.decided]
         return {
             "roles": int(decided["job_role_id"].nunique()),
@@ -187,8 +208,7 @@ class _Ground:
         }
 
 
-def _contender(ground: _Ground, plan: Plan, contender: Contender, dataset: Dataset) -> tuple[Contender, np.ndarray | None]:
-    """A row of the table and its AP(HIGH) in each resample; whatever goes wrong is that row's reason and nobody else's."""
+def _contender(ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
     names = f"{contender.estimator} with {contender.preprocessing}, {contender.feature_set}"
     start = time.perf_counter()
     try:
@@ -205,9 +225,7 @@ def _contender(ground: _Ground, plan: Plan, contender: Contender, dataset: Datas
     return replace(contender, measures=measures), resampled
 
 
-def _measured(
-    ground: _Ground, plan: Plan, contender: Contender, context: PairContext | None
-) -> tuple[dict[str, Any], np.ndarray]:
+def _measured(ground: Ground, plan: Plan, contender: Contender, context: PairContext | None) -> tuple[dict[str, Any], np.ndarray]:
     configuration = Configuration(
         estimator=contender.estimator,
         preprocessing=contender.preprocessing,
@@ -215,9 +233,9 @@ def _measured(
         random_state=plan.random_state,
         threads=plan.threads,
     )
-    start = time.perf_counter()
+    start = cpu_seconds()
     pipeline = fit_pipeline(ground.rows, configuration, context)
-    fit_seconds = time.perf_counter() - start
+    fit_seconds = cpu_seconds() - start
     found = fit_folds(ground.rows, configuration, plan.folds, plan.random_state, context)
     probabilities = found.probabilities[ground.decided]
     if not np.isfinite(probabilities).all():
@@ -252,6 +270,6 @@ def _measured(
 def _speed(pipeline: Any, rows: pd.DataFrame, context: PairContext | None) -> int:
     frame = rows.iloc[np.arange(TIMED_ROWS) % len(rows)]
     probabilities_of(pipeline, frame.head(1), context)  # what is prepared once for a snapshot is not the speed of a row
-    start = time.perf_counter()
+    start = cpu_seconds()
     probabilities_of(pipeline, frame, context)
-    return round(TIMED_ROWS / (time.perf_counter() - start))
+    return round(TIMED_ROWS / (cpu_seconds() - start))

@@ -139,5 +139,5 @@ def _in_words(contender: Measured, close: int) -> str:
     seconds = (contender.measures or {})["fit_seconds"]
     return (
         f"{name}: it {place}, and of the {close} within one standard error it comes first by interpretability "
-        f"({interpretability(contender.estimator)}), loading in the HR application ({loads}) and fit time ({seconds:.1f} s)."
+        f"({interpretability(contender.estimator)}), loading in the HR application ({loads}) and fit time ({seconds:.1f} CPU s)."
     )

@@ -85,5 +85,5 @@ def _cost(rows: list[dict[str, Any]]) -> Any:
         textposition="top center",
         marker={"size": 12, "color": [ORANGE if row["recommended"] else BLUE for row in rows]},
     )
-    figure = go.Figure(trace, layout={**LAYOUT, "title": "AP(HIGH) against seconds of training"})
-    return figure.update_layout(xaxis={"type": "log", "title": "seconds"}, yaxis={"title": "AP(HIGH)"}, height=420)
+    figure = go.Figure(trace, layout={**LAYOUT, "title": "AP(HIGH) against CPU seconds of training"})
+    return figure.update_layout(xaxis={"type": "log", "title": "CPU seconds"}, yaxis={"title": "AP(HIGH)"}, height=420)
