@@ -39,6 +39,13 @@ SHARE_WEIGHT = 5
 OF_LABELS = {"share_in_demand_technologies": "HIGH", "share_hot_technologies": "MEDIUM"}
 """Indicators of the folder that are shares of the labels of a department, by the lowest level they count."""
 ESTIMATOR = "hist_gradient_boosting"
+BESIDE: tuple[tuple[str, FeatureSet], ...] = (
+    (ESTIMATOR, "core"),
+    (ESTIMATOR, "extended"),
+    ("random_forest", "extended"),
+    ("voting", "extended"),
+)
+"""What the held-out fifths are asked of; gains are over the first."""
 
 COORDINATES = [name for name in STRUCTURE if "coordinate" in name]
 SHARES = [name for name in EVIDENCE if name.startswith(("high_", "medium_", "skill_"))]
@@ -149,29 +156,32 @@ def ladder(dataset: Dataset, holdout: frozenset[int], configuration: Configurati
 
 
 def reached(dataset: Dataset, configuration: Configuration, folds: int) -> pd.DataFrame:
-    """One row per seed and feature set, each holding out a fifth of all roles; cuts are chosen out of fold in training."""
+    """One row per seed and of BESIDE, each seed holding out a fifth of all roles; cuts are chosen out of fold in training."""
     rows = []
     for seed, split in enumerate(splits(dataset, frozenset(dataset.decided["job_role_id"]))):
-        feature_sets: tuple[FeatureSet, ...] = ("core", "extended")
-        for feature_set in feature_sets:
-            start = time.perf_counter()
+        for estimator, feature_set in BESIDE:
+            start = time.process_time()
             context = split.context if feature_set == "extended" else None
-            decided = (split.training["population"] == "decided").to_numpy()
-            inside = fit_folds(split.training, configuration, folds, configuration.random_state, context)
-            truth = split.training["future_need_level"].to_numpy(dtype=object)
-            cuts = choose_cuts(scores_of(inside.probabilities)[decided], truth[decided])
-            pipeline = fit_pipeline(split.training, configuration, context)
-            probabilities = probabilities_of(pipeline, split.held, context)
-            values = measured(
-                split.held["future_need_level"].to_numpy(dtype=object), probabilities, levels_of(scores_of(probabilities), cuts)
-            )
-            rows.append({"seed": seed, "rung": feature_set, **values})
-            print(f"{feature_set}, seed {seed}: {values} in {time.perf_counter() - start:.0f} s", flush=True)
+            values = held_out(split, replace(configuration, estimator=estimator), context, folds)
+            name = f"{estimator}, {feature_set}"
+            rows.append({"seed": seed, "rung": name, **values})
+            print(f"{name}, seed {seed}: {values} in {time.process_time() - start:.0f} CPU s", flush=True)
     return pd.DataFrame(rows)
 
 
-def table(values: pd.DataFrame) -> str:
-    """Means over seeds with standard deviations, and the gain in AP(HIGH) over the row before, paired by seed."""
+def held_out(split: Split, configuration: Configuration, context: PairContext | None, folds: int) -> dict[str, float]:
+    """What a configuration reaches on the held-out rows of a split, after cuts chosen out of fold in training."""
+    decided = (split.training["population"] == "decided").to_numpy()
+    inside = fit_folds(split.training, configuration, folds, configuration.random_state, context)
+    truth = split.training["future_need_level"].to_numpy(dtype=object)
+    cuts = choose_cuts(scores_of(inside.probabilities)[decided], truth[decided])
+    probabilities = probabilities_of(fit_pipeline(split.training, configuration, context), split.held, context)
+    held = split.held["future_need_level"].to_numpy(dtype=object)
+    return measured(held, probabilities, levels_of(scores_of(probabilities), cuts))
+
+
+def table(values: pd.DataFrame, *, over_first: bool = False) -> str:
+    """Means over seeds with standard deviations, and the gain in AP(HIGH) over the row before (or the first), paired by seed."""
     lines = ["| | AP(HIGH) | gain, paired | seeds with a gain | macro-F1 | log-loss |", "|---|---|---|---|---|---|"]
     before = None
     for name in dict.fromkeys(values["rung"]):
@@ -183,14 +193,19 @@ def table(values: pd.DataFrame) -> str:
             f"| {name} | {own['ap_high'].mean():.3f} ± {own['ap_high'].std(ddof=0):.3f} | {paired} | {better} "
             f"| {own['macro_f1'].mean():.3f} | {own['log_loss'].mean():.3f} |"
         )
-        before = own["ap_high"]
+        before = before if over_first and before is not None else own["ap_high"]
     return "\n".join(lines)
 
 
 def write_page(data: Path, climbed: pd.DataFrame, goal: pd.DataFrame) -> None:
     """Write docs/extended.md around the two tables."""
     template = (Path(__file__).parent / "extended.md").read_text(encoding="utf-8")
-    words = {"data": "/".join(data.resolve().parts[-2:]), "ladder": table(climbed), "goal": table(goal), "estimator": ESTIMATOR}
+    words = {
+        "data": "/".join(data.resolve().parts[-2:]),
+        "ladder": table(climbed),
+        "goal": table(goal, over_first=True),
+        "estimator": ESTIMATOR,
+    }
     PAGE.write_text(template.format(**words), encoding="utf-8")
 
 
@@ -209,7 +224,7 @@ def main() -> int:
             goal = reached(dataset, configuration, defaults.folds)
             climbed = ladder(dataset, holdout, configuration)
     write_page(data, climbed, goal)
-    print(table(goal), table(climbed), f"written: {PAGE}", sep="\n\n")
+    print(table(goal, over_first=True), table(climbed), f"written: {PAGE}", sep="\n\n")
     return 0
 
 
