@@ -77,9 +77,9 @@ test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empt
 bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.gate
 
-bench-estimators: .venv/.installed ## Every estimator on unseen roles of a company (DATA=<folder>); writes docs/estimators.md
+bench-estimators: .venv/.installed ## Every estimator on unseen roles of a company (DATA=<folder>, KEEP=<folder> to go on after an interruption); writes docs/estimators.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.estimators --data "$(DATA)" \
-	  $(if $(ESTIMATORS),--estimators "$(ESTIMATORS)") $(if $(PREPROCESSINGS),--preprocessings "$(PREPROCESSINGS)")
+	  $(if $(ESTIMATORS),--estimators "$(ESTIMATORS)") $(if $(PREPROCESSINGS),--preprocessings "$(PREPROCESSINGS)") $(if $(KEEP),--keep "$(KEEP)")
 
 bench-extended: .venv/.installed ## What the extended features bring (DATA=<O*NET folder>); writes docs/extended.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.extended --data "$(DATA)"

@@ -16,17 +16,31 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import joblib
+
 from bench import page
 from bench.company import loaded
 from future_skills.dataset.reading import Dataset
 from future_skills.domain import ESTIMATOR_NAMES
 from future_skills.model.estimators import loadable_by_hr
-from future_skills.model.experiment import Comparison, Contender, Finding, Ground, Plan, comparisons, measured
+from future_skills.model.experiment import Comparison, Contender, Finding, Ground, Measure, Plan, comparisons, measured
 from future_skills.model.libraries import library_versions
 from future_skills.model.recommendation import RULE, dependencies, interpretability
 
 PREPROCESSINGS = ("target", "onehot")
-LONGEST_MINUTES = 20.0
+LONGEST_MINUTES = 12.0
+
+
+def kept(folder: Path, measure: Measure, ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
+    """What `measure` finds; found before, and kept in the folder, it is not measured again."""
+    path = folder / f"{contender.estimator}-{contender.preprocessing}-{contender.feature_set}.joblib"
+    if path.exists():
+        finding: Finding = joblib.load(path)
+        return finding
+    finding = measure(ground, plan, contender, dataset)
+    folder.mkdir(parents=True, exist_ok=True)
+    joblib.dump(finding, path)
+    return finding
 
 
 def bounded(longest: float, ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
@@ -73,6 +87,7 @@ def main() -> int:
     parser.add_argument("--estimators", default=",".join(ESTIMATOR_NAMES))
     parser.add_argument("--preprocessings", default=",".join(PREPROCESSINGS))
     parser.add_argument("--longest-minutes", type=float, default=LONGEST_MINUTES, help="CPU minutes a combination may take")
+    parser.add_argument("--keep", type=Path, help="keep what was measured in this folder, and go on from what is there")
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         print(f"Skipped: {arguments.data} is no folder. Name a company folder with DATA=...", file=sys.stderr)
@@ -90,7 +105,10 @@ def main() -> int:
             resamples=settings.gate.resamples,
             feature_sets=("core", "extended"),
         )
-        for comparison in comparisons(dataset, holdout, plan, partial(bounded, longest)):
+        measure = partial(bounded, longest)
+        if arguments.keep:
+            measure = partial(kept, arguments.keep, measure)
+        for comparison in comparisons(dataset, holdout, plan, measure):
             # after each combination, so that an interrupted run leaves what it has measured
             written = write_page(comparison, arguments.data, time.monotonic() - start, longest)
     print(comparison.recommendation.reason)

@@ -85,6 +85,10 @@ Finding = tuple[Contender, np.ndarray | None]
 """A row of the table, and its AP(HIGH) in each resample of job roles when it could be measured."""
 
 
+Measure = Callable[["Ground", Plan, Contender, Dataset], Finding]
+"""How a combination is measured: here, or in a process of its own."""
+
+
 def compare(dataset: Dataset, holdout: frozenset[int], plan: Plan) -> Comparison:
     """Measure every combination of the plan by grouped cross-validation over the roles that are not held out.
 
@@ -104,7 +108,7 @@ def comparisons(
     dataset: Dataset,
     holdout: frozenset[int],
     plan: Plan,
-    measure: Callable[["Ground", Plan, Contender, Dataset], Finding] = measured,
+    measure: Measure = measured,
 ) -> Iterator[Comparison]:
     """The comparison after each combination, as `measure` finds it; the last one is complete. Raises what `compare` raises."""
     _require_known(plan)
