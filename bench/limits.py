@@ -1,0 +1,103 @@
+"""The bare limits: the same work without the product around it."""
+
+from contextlib import closing
+from typing import Any
+
+import numpy as np
+from psycopg2 import sql
+from psycopg2.extensions import connection as Connection
+from threadpoolctl import threadpool_limits
+
+from bench.clock import Spent, spent
+from future_skills.database import connect, execute
+from future_skills.prediction.staging import stage_table
+
+PREDICTIONS = sql.Identifier("public", "future_skills_futureskillprediction")
+CLONE = sql.Identifier("public", "bench_prediction")
+STAGED = sql.Identifier("public", "bench_staged")
+KEYS = {"job_role_id": "future_skills_jobrole", "skill_id": "future_skills_skill"}
+
+
+def predict_alone(classifier: Any, matrices: list[np.ndarray]) -> Spent:
+    """The fitted estimator over matrices that are ready, in one thread as a shard has it."""
+    with threadpool_limits(1), spent() as measured:
+        for matrix in matrices:
+            classifier.predict_proba(matrix)
+    return measured
+
+
+def keep_staged(connection: Connection, batch_id: str) -> int:
+    """Copy what a batch has staged, as raw statements will read it; returns its rows."""
+    with connection:
+        execute(connection, sql.SQL("DROP TABLE IF EXISTS {}").format(STAGED))
+        execute(connection, sql.SQL("CREATE UNLOGGED TABLE {} AS TABLE {}").format(STAGED, stage_table(batch_id)))
+        return execute(connection, sql.SQL("SELECT FROM {}").format(STAGED))
+
+
+def raw_copy(connection: Connection, path: str) -> Spent:
+    """COPY what was kept into an unlogged table, from a file the server has just written."""
+    target = sql.Identifier("public", "bench_copied")
+    with connection:
+        execute(connection, sql.SQL("COPY {} TO %s").format(STAGED), (path,))
+        execute(connection, sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(target, STAGED))
+    with spent() as measured, connection:
+        execute(connection, sql.SQL("COPY {} FROM %s").format(target), (path,))
+    with connection:
+        execute(connection, sql.SQL("DROP TABLE {}").format(target))
+    return measured
+
+
+def raw_insert(connection: Connection, horizon_years: int) -> Spent:
+    """INSERT ... SELECT of the staged rows into an empty table with the indexes and keys of the real one."""
+    with connection:
+        execute(connection, sql.SQL("DROP TABLE IF EXISTS {}").format(CLONE))
+        execute(connection, sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(CLONE, PREDICTIONS))
+        for column, table in KEYS.items():
+            execute(
+                connection,
+                sql.SQL("ALTER TABLE {} ADD FOREIGN KEY ({}) REFERENCES {} DEFERRABLE INITIALLY DEFERRED").format(
+                    CLONE, sql.Identifier(column), sql.Identifier("public", table)
+                ),
+            )
+    settle(connection)
+    with spent() as measured, connection:
+        execute(
+            connection,
+            sql.SQL(
+                "INSERT INTO {} (job_role_id, skill_id, horizon_years, score, level, rationale, explanation, created_at)"
+                " SELECT job_role_id, skill_id, %s, score, level, rationale, explanation, now() FROM {}"
+            ).format(CLONE, STAGED),
+            (horizon_years,),
+        )
+    return measured
+
+
+def raw_update(connection: Connection, horizon_years: int) -> Spent:
+    """UPDATE ... FROM the staged rows, all of them, in the copy that `raw_insert` filled."""
+    settle(connection)
+    with spent() as measured, connection:
+        execute(
+            connection,
+            sql.SQL(
+                "UPDATE {} AS old SET score = new.score, level = new.level, rationale = new.rationale,"
+                " explanation = new.explanation FROM {} AS new WHERE (old.job_role_id, old.skill_id, old.horizon_years)"
+                " = (new.job_role_id, new.skill_id, %s)"
+            ).format(CLONE, STAGED),
+            (horizon_years,),
+        )
+    return measured
+
+
+def settle(connection: Connection) -> None:
+    """Leave nothing for the next measurement to pay: no dirty page, fresh statistics."""
+    with closing(connect(connection.dsn)) as own:
+        own.autocommit = True
+        execute(own, "VACUUM ANALYZE")
+        execute(own, "CHECKPOINT")
+
+
+def drop_limits(connection: Connection) -> None:
+    """Drop what the limits used."""
+    with connection:
+        for table in (CLONE, STAGED):
+            execute(connection, sql.SQL("DROP TABLE IF EXISTS {}").format(table))

@@ -1,0 +1,44 @@
+"""The companies the pipeline is measured on, by size."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from future_skills.domain import PairScope
+from future_skills.hr.company import Company
+from future_skills.hr.demo import generate_company
+from future_skills.hr.interchange import read_company
+
+ONET = Path(os.environ.get("ONET_FOLDER", Path(__file__).parents[2] / "shared" / "data" / "onet" / "29.0"))
+"""A real company of 923 job roles and 8,745 skills; not part of the repository."""
+MILLION_ROLES = 115
+SIZES: dict[str, PairScope] = {"small": "all", "million": "all", "onet": "all"}
+"""By name: 0.14, 1.0 and 8.07 million pairs."""
+
+
+class NoInputError(Exception):
+    """The company of a size is not on this machine."""
+
+
+def company_of(size: str) -> Company:
+    """The company of a size. Raises NoInputError when its folder is absent."""
+    if size == "small":
+        return generate_company(roles=240, skills=600, employees=6_000, decisions=16_000)
+    if not ONET.is_dir():
+        raise NoInputError(
+            f"{ONET} is not there: size {size} needs that release of O*NET in the interchange format (ONET_FOLDER=...)."
+        )
+    company = read_company(ONET)
+    return company if size == "onet" else first_roles(company, MILLION_ROLES)
+
+
+def first_roles(company: Company, roles: int) -> Company:
+    """The company with every n-th job role, about `roles` of them, and all skills."""
+    kept = company.job_roles.iloc[:: max(len(company.job_roles) // roles, 1)].head(roles)
+    names = set(kept["name"])
+    return replace(
+        company,
+        job_roles=kept,
+        employees=company.employees[company.employees["job_role"].isin(names)],
+        investments=company.investments[company.investments["job_role"].isin(names)],
+    )
