@@ -23,7 +23,7 @@ from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.datasets import DatasetRow, get_dataset
 from future_skills.ledger.versions import VersionRow
 from future_skills.model.training import TrainingRequest, train_version
-from future_skills.prediction.responsible import SERVED, Committee
+from future_skills.prediction.responsible import Committee
 from future_skills.prediction.shard import score_shard, shard_numbers
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
@@ -116,12 +116,13 @@ def committee(shop: Shop, dataset: DatasetRow, version: VersionRow) -> Iterator[
     rows = shop.settings.prediction.chunk_rows
     chunks = [(role_index[start : start + rows], skill_index[start : start + rows]) for start in range(0, len(role_index), rows)]
     with threadpool_limits(1):
+        made.prepare(role_index, skill_index)
         yield made, chunks
 
 
 def served_matrices(made: Committee, chunks: Chunks) -> tuple[object, list[np.ndarray]]:
     """The served classifier and the matrices it would see, narrow and ready."""
-    scorer = made._scorers[SERVED]
+    scorer = made.served
     ready = [np.asarray(scorer.matrix(*chunk), dtype=np.float32) for chunk in chunks]
     return scorer.pipeline["clf"], ready
 

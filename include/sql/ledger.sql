@@ -62,7 +62,7 @@ CREATE TABLE future_skills_ops.model_version (
     horizon_years  int NOT NULL,
     label_source   text NOT NULL,
     loadable_by_hr boolean NOT NULL,
-    artifacts      jsonb NOT NULL,                 -- served, evaluated, folds -> {uri, sha256, hmac, key_id, size}
+    artifacts      jsonb NOT NULL,                 -- served, evaluated, folds, fold-0 ... -> {uri, sha256, hmac, key_id, size}
     libraries      jsonb NOT NULL,                 -- python, scikit-learn, numpy, joblib
     cuts           jsonb NOT NULL,                 -- {medium, high}: the lowest score of each level
     facts          jsonb NOT NULL,                 -- row counts, class balance, seconds, uninformative features

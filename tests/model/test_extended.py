@@ -248,11 +248,12 @@ def test_extended_predictions_are_published_with_words_of_their_own(bench: Workb
         "SELECT job_role_id, skill_id, score::float, rationale, explanation FROM public.future_skills_futureskillprediction",
     )
     dataset = load_dataset(bench.store, get_dataset(bench.connection, batch.dataset_id))
-    folds = load_model(bench.store, version.artifacts["folds"], bench.keys)
+    fold_of_role = load_model(bench.store, version.artifacts["folds"], bench.keys)
     pair = ["job_role_id", "skill_id"]
     decided = rows.merge(dataset.decided[[*pair, "population"]], on=pair)
-    for number, pipeline in folds["pipelines"].items():
-        own = decided[decided["job_role_id"].map(folds["fold_of_role"]) == number]
+    for number in set(fold_of_role.values()):
+        pipeline = load_model(bench.store, version.artifacts[f"fold-{number}"], bench.keys)
+        own = decided[decided["job_role_id"].map(fold_of_role) == number]
         expected = scores_of(probabilities_of(pipeline, own, dataset.context))
         np.testing.assert_allclose(own["score"], expected, atol=0.011)
     factors = [factor for explanation in rows["explanation"] for factor in explanation["top_factors"]]

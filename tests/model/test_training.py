@@ -12,6 +12,7 @@ from future_skills.model.fitting import Configuration, NothingToLearnError, fit_
 from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.model.training import TrainingRequest, find_trained, fit_version
 from future_skills.store.models import load_model
+from support.pipeline import unpacked
 
 QUICK = Configuration("logistic_regression", "target", {}, random_state=1, threads=1)
 FOREST = Configuration("random_forest", "target", {"n_estimators": 5}, random_state=1, threads=1)
@@ -21,7 +22,9 @@ def test_what_is_served_has_learned_from_every_role(dataset, holdout):
     fitted = fit_version(dataset, holdout, FOREST, 3)
     assert fitted.facts["rows"] == {"decided": 600, "implicit": 600}
     assert fitted.facts["training_rows"] == (~dataset.training["job_role_id"].isin(holdout)).sum()
-    assert set(fitted.artifacts["folds"]["fold_of_role"]) == set(dataset.training["job_role_id"])
+    folds = unpacked(fitted.artifacts["folds"])
+    assert set(folds) == set(dataset.training["job_role_id"])
+    assert {name for name in fitted.artifacts if name.startswith("fold-")} == {f"fold-{number}" for number in set(folds.values())}
 
 
 def test_cuts_are_chosen_out_of_fold_on_decided_rows_alone(dataset, holdout):
@@ -70,7 +73,7 @@ def test_a_version_is_registered_with_everything_that_made_it(bench):
     assert {"python", "scikit-learn", "numpy", "pandas", "joblib"} <= set(version.libraries)
     assert set(version.libraries) <= {"python", "scikit-learn", "numpy", "pandas", "joblib", "xgboost", "lightgbm", "keras"}
     assert version.facts["classes"]["LOW"] > version.facts["classes"]["HIGH"]
-    assert set(version.artifacts) == {"served", "evaluated", "folds"}
+    assert set(version.artifacts) == {"served", "evaluated", "folds", "fold-0", "fold-1"}
     assert version.artifacts["served"].name == "future_skills_model_v2.pkl"
     served = load_model(bench.store, version.artifacts["served"], bench.keys)
     assert served["clf"].n_estimators == 5

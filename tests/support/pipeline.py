@@ -1,10 +1,12 @@
 """The whole chain through plain functions, as the DAGs run it, and its parts."""
 
+import io
 from dataclasses import dataclass
 from datetime import date
 from itertools import count
 from typing import Any
 
+import joblib
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
@@ -24,6 +26,7 @@ from future_skills.registry.candidates import PROMOTING, gate_evaluation, regist
 from future_skills.registry.deployment import DeploymentOrder, promote, smoke_test, verify_deployment
 from future_skills.registry.page import write_registry
 from future_skills.store.artifacts import Store
+from future_skills.store.models import Packed
 from future_skills.store.signing import SigningKeys
 from support.snapshots import MONDAY, exported
 
@@ -125,6 +128,11 @@ class Workbench:
     def predict(self, **plan: Any) -> BatchRow:
         """Plan, score, audit and publish a batch; `plan` are the arguments of plan_batch."""
         return publish_batch(self.connection, self.settings, self.audited(**plan).batch_id)
+
+
+def unpacked(packed: Packed) -> Any:
+    """The model in a packed one, made here and now."""
+    return joblib.load(io.BytesIO(packed.content))
 
 
 def run_chain(connection: Connection, store: Store, keys: SigningKeys, settings: Settings, **overrides: Any) -> Chain:

@@ -137,12 +137,13 @@ def test_every_pair_gets_the_prediction_of_the_pipeline_that_never_saw_its_label
     dataset = load_dataset(bench.store, get_dataset(bench.connection, version.dataset_id))
     features, rows = FeatureTables(dataset.snapshot), stored(bench)
     frame = features.frame(*features.positions(rows["job_role_id"], rows["skill_id"]))
-    folds = load_model(bench.store, version.artifacts["folds"], bench.keys)
+    fold_of_role = load_model(bench.store, version.artifacts["folds"], bench.keys)
     expected = probabilities_of(load_model(bench.store, version.artifacts["served"], bench.keys), frame)
     decided = set(zip(dataset.decided["job_role_id"], dataset.decided["skill_id"], strict=True))
     known = np.array([pair in decided for pair in zip(rows["job_role_id"], rows["skill_id"], strict=True)])
-    for fold, pipeline in folds["pipelines"].items():
-        own = known & (rows["job_role_id"].map(folds["fold_of_role"]) == fold).to_numpy()
+    for fold in set(fold_of_role.values()):
+        pipeline = load_model(bench.store, version.artifacts[f"fold-{fold}"], bench.keys)
+        own = known & (rows["job_role_id"].map(fold_of_role) == fold).to_numpy()
         expected[own] = probabilities_of(pipeline, frame[own])
     assert len(rows) == PAIRS
     assert known.sum() == 600

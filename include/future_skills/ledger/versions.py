@@ -18,9 +18,17 @@ class UnknownVersionError(FutureSkillsError):
     """No such model version, or evaluation, in the ledger."""
 
 
+def fold_artifact(number: int) -> str:
+    """The name of the artefact of a fold's pipeline among those of its version."""
+    return f"fold-{number}"
+
+
 @dataclass(frozen=True)
 class VersionRow:
-    """A row of `model_version`. `artifacts` has the keys served, evaluated and folds; `cuts` the keys medium and high."""
+    """A row of `model_version`. `cuts` has the keys medium and high.
+
+    `artifacts` has the keys served, evaluated, folds (fold of each job role), and that of `fold_artifact` for each fold.
+    """
 
     version: str
     number: int

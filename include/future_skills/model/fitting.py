@@ -1,5 +1,6 @@
 """Fits one configuration to some rows; used alike for the evaluated, the served and the fold pipelines."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,27 +103,44 @@ def _unfitted(configuration: Configuration, classes: int, most_rows: int, *, ext
 
 @dataclass(frozen=True)
 class OutOfFold:
-    """Fold of each row, the pipeline of each fold, and the probabilities (n, 3) of each row by the pipeline without it."""
+    """Fold of each row, what was kept of each fold's pipeline, and the probabilities (n, 3) of each row by the one without it."""
 
     folds: np.ndarray
-    pipelines: dict[int, Pipeline]
+    pipelines: dict[int, Any]
     probabilities: np.ndarray
 
 
+def whole(pipeline: Pipeline) -> Pipeline:
+    """Keep a pipeline as it is."""
+    return pipeline
+
+
+def nothing(_: Pipeline) -> None:
+    """Keep nothing of a pipeline: a forest takes hundreds of megabytes."""
+
+
 def fit_folds(
-    rows: pd.DataFrame, configuration: Configuration, folds: int, random_state: int, context: PairContext | None = None
+    rows: pd.DataFrame,
+    configuration: Configuration,
+    folds: int,
+    random_state: int,
+    context: PairContext | None = None,
+    keep: Callable[[Pipeline], Any] = whole,
 ) -> OutOfFold:
     """Grouped cross-validation by role: each row is scored by the pipeline fitted to the other folds' rows.
 
+    `keep` turns each pipeline into what is kept of it, so that only one is in memory at a time.
     Raises NothingToLearnError when there are no two roles.
     """
     if rows["job_role_id"].nunique() < FEWEST_ROLES:
         raise NothingToLearnError("Every row is about one job role: HR has to decide pairs of a second one.")
     fold = role_folds(rows["job_role_id"].to_numpy(), folds, random_state)
     probabilities = np.zeros((len(rows), 3))
-    pipelines: dict[int, Pipeline] = {}
+    kept: dict[int, Any] = {}
     for number in np.unique(fold).tolist():
         inside = fold == number
-        pipelines[number] = fit_pipeline(rows[~inside], configuration, context)
-        probabilities[inside] = probabilities_of(pipelines[number], rows[inside], context)
-    return OutOfFold(fold, pipelines, probabilities)
+        pipeline = fit_pipeline(rows[~inside], configuration, context)
+        probabilities[inside] = probabilities_of(pipeline, rows[inside], context)
+        kept[number] = keep(pipeline)
+        del pipeline
+    return OutOfFold(fold, kept, probabilities)

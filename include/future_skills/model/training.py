@@ -16,18 +16,26 @@ from future_skills.dataset.role_split import holdout_role_ids
 from future_skills.domain import FEATURES, FeatureSet
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
-from future_skills.ledger.versions import VersionRow, get_version
+from future_skills.ledger.versions import VersionRow, fold_artifact, get_version
 from future_skills.model.cuts import choose_cuts, levels_of
 from future_skills.model.estimators import loadable_by_hr
 from future_skills.model.evidence import COLUMNS
-from future_skills.model.fitting import Configuration, OutOfFold, bounded_threads, fit_folds, fit_pipeline, require_fittable
+from future_skills.model.fitting import (
+    Configuration,
+    OutOfFold,
+    bounded_threads,
+    fit_folds,
+    fit_pipeline,
+    nothing,
+    require_fittable,
+)
 from future_skills.model.folds import FEWEST_ROLES
 from future_skills.model.inputs import context_of
 from future_skills.model.libraries import library_versions
 from future_skills.model.metrics import summary
 from future_skills.model.scores import scores_of
 from future_skills.store.artifacts import Store
-from future_skills.store.models import save_model
+from future_skills.store.models import Packed, pack, save_model
 from future_skills.store.signing import SigningKeys
 
 
@@ -46,9 +54,9 @@ class TrainingRequest:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Everything one training yields."""
+    """Everything one training yields; `artifacts` has the names of VersionRow's."""
 
-    artifacts: dict[str, Any]
+    artifacts: dict[str, Packed]
     cuts: dict[str, float]
     facts: dict[str, Any]
 
@@ -81,10 +89,10 @@ def train_version(
         fitted = fit_version(dataset, holdout, configuration, settings.training.folds, request.feature_set)
     with connection:
         number = fetch_value(connection, "SELECT nextval('future_skills_ops.model_version_number')")
-    suffixes = {"served": "", "evaluated": ".evaluated", "folds": ".folds"}
+    stem = f"models/future_skills_model_v{number}"
     artifacts = {
-        name: asdict(save_model(store, f"models/future_skills_model_v{number}{suffix}.pkl", fitted.artifacts[name], keys))
-        for name, suffix in suffixes.items()
+        name: asdict(save_model(store, f"{stem}.pkl" if name == "served" else f"{stem}.{name}.pkl", model, keys))
+        for name, model in fitted.artifacts.items()
     }
     with connection:
         return _register(connection, number, request, dataset, artifacts, fitted)
@@ -99,15 +107,15 @@ def fit_version(
     kept_apart = inside.loc[inside["population"] == "decided", "job_role_id"].nunique() >= FEWEST_ROLES
     if not kept_apart:
         inside = rows  # nearly all decided roles fell into the held-out fifth: such a company is evaluated by cross-validation
-    out_of_fold = fit_folds(inside, configuration, folds, configuration.random_state, context)
+    out_of_fold = fit_folds(inside, configuration, folds, configuration.random_state, context, nothing)
     decided = (inside["population"] == "decided").to_numpy()
     levels, scores = inside["future_need_level"].to_numpy(), scores_of(out_of_fold.probabilities)
     cuts = choose_cuts(scores[decided], levels[decided])
-    evaluated = fit_pipeline(inside, configuration, context)
+    evaluated = pack(fit_pipeline(inside, configuration, context))
     start = time.perf_counter()
-    served = fit_pipeline(rows, configuration, context)
+    served = pack(fit_pipeline(rows, configuration, context))
     seconds = time.perf_counter() - start
-    whole = fit_folds(rows, configuration, folds, configuration.random_state, context)
+    whole = fit_folds(rows, configuration, folds, configuration.random_state, context, pack)
     fold_of_role = dict(zip(rows["job_role_id"].tolist(), whole.folds.tolist(), strict=True))
     facts = {
         "fit_seconds": round(seconds, 3),
@@ -123,7 +131,8 @@ def fit_version(
         "random_state": configuration.random_state,
         "cv": _cross_validation(out_of_fold, levels, decided, cuts),
     }
-    artifacts = {"evaluated": evaluated, "served": served, "folds": {"pipelines": whole.pipelines, "fold_of_role": fold_of_role}}
+    artifacts = {"evaluated": evaluated, "served": served, "folds": pack(fold_of_role)}
+    artifacts |= {fold_artifact(number): pipeline for number, pipeline in whole.pipelines.items()}
     return Fitted(artifacts, cuts.to_dict(), facts)
 
 

@@ -8,9 +8,10 @@ import pandas as pd
 from future_skills.dataset.features import FeatureTables, PairValues
 from future_skills.dataset.reading import Dataset
 from future_skills.domain import FEATURES, LEVELS
-from future_skills.ledger.versions import VersionRow
+from future_skills.ledger.versions import VersionRow, fold_artifact
 from future_skills.model.inputs import context_of
 from future_skills.prediction.attribution import attribute
+from future_skills.prediction.remembered import Remembered
 from future_skills.prediction.scoring import PairScorer
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
@@ -29,18 +30,22 @@ class Answers:
 
 
 class Committee:
-    """A version over the pairs of one dataset: the served pipeline, and the fold pipelines for pairs it was trained on."""
+    """A version over the pairs of one dataset: the served pipeline, and the fold pipelines for pairs it was trained on.
+
+    The fold pipelines are large and answer for few pairs: each is loaded for those pairs, asked once, and let go.
+    """
 
     def __init__(self, store: Store, keys: SigningKeys, version: VersionRow, trained_on: Dataset, scored: Dataset) -> None:
-        """Load and verify the version's pipelines; `trained_on` is its training dataset, `scored` the one to predict."""
-        context = context_of(scored, version.feature_set)
-        self.features = context.features if context else FeatureTables(scored.snapshot)
-        folds = load_model(store, version.artifacts["folds"], keys)
-        self._scorers = {SERVED: PairScorer(load_model(store, version.artifacts["served"], keys), self.features, context)}
-        self._scorers |= {fold: PairScorer(pipeline, self.features, context) for fold, pipeline in folds["pipelines"].items()}
+        """Load and verify what is served; `trained_on` is the version's training dataset, `scored` the one to predict."""
+        self._context = context_of(scored, version.feature_set)
+        self.features = self._context.features if self._context else FeatureTables(scored.snapshot)
+        self._store, self._keys, self._version = store, keys, version
+        self.served = self._load("served")
+        self._remembered = Remembered.empty()
+        fold_of_role = load_model(store, version.artifacts["folds"], keys)
         self._width = max(len(scored.snapshot.skills), 1)
         learned = trained_on.decided if version.label_source != "bootstrap" else trained_on.decided.iloc[:0]
-        self._fold_of_pair = self._by_pair(learned, learned["job_role_id"].map(folds["fold_of_role"]) - SERVED, scored)
+        self._fold_of_pair = self._by_pair(learned, learned["job_role_id"].map(fold_of_role) - SERVED, scored)
         decided = scored.decided if scored.row.label_source != "bootstrap" else scored.decided.iloc[:0]
         codes = decided["future_need_level"].map({level: code for code, level in enumerate(LEVELS, start=1)})
         self._decision = self._by_pair(decided, codes, scored)
@@ -59,12 +64,43 @@ class Committee:
 
     def answer(self, role_index: np.ndarray, skill_index: np.ndarray) -> Answers:
         """Score the pairs, each by the pipeline responsible for it."""
-        responsible = self._fold_of_pair.get(role_index, skill_index, 0.0).astype(int) + SERVED
+        responsible = self._responsible(role_index, skill_index)
         probabilities = np.zeros((len(role_index), len(LEVELS)))
-        for number in np.unique(responsible).tolist():
-            own = responsible == number
-            probabilities[own] = self._scorers[number].probabilities(role_index[own], skill_index[own])
+        served = responsible == SERVED
+        probabilities[served] = self.served.probabilities(role_index[served], skill_index[served])
+        known = self._ask_folds(role_index[~served], skill_index[~served], responsible[~served])
+        probabilities[~served] = self._remembered.probabilities[known]
         return Answers(probabilities, responsible)
+
+    def _load(self, name: str) -> PairScorer:
+        return PairScorer(load_model(self._store, self._version.artifacts[name], self._keys), self.features, self._context)
+
+    def prepare(self, role_index: np.ndarray, skill_index: np.ndarray) -> None:
+        """Ask the fold pipelines about all these pairs at once, so that chunks of them need load none again."""
+        responsible = self._responsible(role_index, skill_index)
+        learned = responsible != SERVED
+        self._ask_folds(role_index[learned], skill_index[learned], responsible[learned])
+
+    def _responsible(self, role_index: np.ndarray, skill_index: np.ndarray) -> np.ndarray:
+        numbers: np.ndarray = self._fold_of_pair.get(role_index, skill_index, 0.0).astype(int) + SERVED
+        return numbers
+
+    def _ask_folds(self, role_index: np.ndarray, skill_index: np.ndarray, fold: np.ndarray) -> np.ndarray:
+        """Where in what is remembered the pairs are; those not asked about before are asked about now."""
+        keys = role_index.astype(np.int64) * self._width + skill_index
+        new = ~np.isin(keys, self._remembered.keys)
+        for number in np.unique(fold[new]).tolist():
+            own = new & (fold == number)
+            self._remembered = self._remembered.joined(self._asked(number, keys[own], role_index[own], skill_index[own]))
+        known: np.ndarray = np.searchsorted(self._remembered.keys, keys)
+        return known
+
+    def _asked(self, fold: int, keys: np.ndarray, role_index: np.ndarray, skill_index: np.ndarray) -> Remembered:
+        scorer = self._load(fold_artifact(fold))
+        part = attribute(scorer, role_index, skill_index)
+        contributions = np.zeros((len(keys), len(FEATURES))) if part is None else part.contributions
+        methods = np.full(len(keys), "none" if part is None else part.method, dtype=object)
+        return Remembered(keys, scorer.probabilities(role_index, skill_index), contributions, methods)
 
     def attributions(
         self, role_index: np.ndarray, skill_index: np.ndarray, responsible: np.ndarray, *, wanted: np.ndarray
@@ -75,11 +111,13 @@ class Committee:
         """
         contributions = np.zeros((len(role_index), len(FEATURES)))
         methods = np.full(len(role_index), "none", dtype=object)
-        for number in np.unique(responsible[wanted]).tolist():
-            own = wanted & (responsible == number)
-            part = attribute(self._scorers[number], role_index[own], skill_index[own])
-            if part is not None:
-                contributions[own], methods[own] = part.contributions, part.method
+        own = wanted & (responsible == SERVED)
+        part = attribute(self.served, role_index[own], skill_index[own]) if own.any() else None
+        if part is not None:
+            contributions[own], methods[own] = part.contributions, part.method
+        others = wanted & (responsible != SERVED)
+        known = self._ask_folds(role_index[others], skill_index[others], responsible[others])
+        contributions[others], methods[others] = self._remembered.contributions[known], self._remembered.methods[known]
         return contributions, methods
 
     def decisions(self, role_index: np.ndarray, skill_index: np.ndarray) -> np.ndarray:

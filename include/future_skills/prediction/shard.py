@@ -97,6 +97,7 @@ def _score(
     batch, shard, version = planned
     positions = np.flatnonzero(scored.snapshot.roles["job_role_id"].isin(shard.job_role_ids))
     role_index, skill_index = pairs_of_roles(scored.snapshot, batch.pair_scope, positions)
+    committee.prepare(role_index, skill_index)
     sample = _sample_of(len(role_index), batch.pairs, shard.number, settings)
     bootstrap = version.label_source == "bootstrap"
     signature = Signature(batch.batch_id, version.version, batch.language, bootstrap, version.feature_set)
