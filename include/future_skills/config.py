@@ -27,6 +27,9 @@ class TrainingSettings(BaseModel):
     )
     implicit_ratio: float = Field(1.0, ge=0, description="Undecided pairs sampled as LOW, per decided row.")
     implicit_weight: Fraction = Field(0.5, description="Sample weight of an implicit row; a decided row has 1.")
+    maximum_rows: int = Field(
+        200_000, ge=1_000, description="Rows a fit takes at most; of more, a weighted sample by level (bounds memory)."
+    )
     folds: int = Field(5, ge=2, description="Groups of job roles in cross-validation.")
     random_state: int = Field(42, description="Seed of everything that samples or shuffles.")
 

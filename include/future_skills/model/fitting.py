@@ -18,6 +18,7 @@ from future_skills.model.finishing import finish
 from future_skills.model.folds import FEWEST_ROLES, role_folds
 from future_skills.model.inputs import pipeline_input
 from future_skills.model.preprocessing import TARGET_FOLDS, build_extended_pipeline, build_pipeline
+from future_skills.model.sampling import bounded_sample
 from future_skills.model.scores import probabilities_of
 
 FEWEST_PER_CLASS = 2
@@ -37,13 +38,14 @@ def bounded_threads(threads: int) -> threadpool_limits:
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is fitted: estimator, preprocessing, hyperparameters, seed, threads."""
+    """What is fitted: estimator, preprocessing, hyperparameters, seed, threads, and to how many rows at most (None: to all)."""
 
     estimator: str
     preprocessing: str
     parameters: dict[str, Any]
     random_state: int
     threads: int
+    maximum_rows: int | None = None
 
 
 def require_fittable(configuration: Configuration, feature_set: FeatureSet) -> None:
@@ -74,6 +76,8 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration, context: Pair
     """
     counts = rows["future_need_level"].value_counts()
     rows = rows[rows["future_need_level"].isin(counts.index[counts >= FEWEST_PER_CLASS])]
+    if configuration.maximum_rows is not None:
+        rows = bounded_sample(rows, configuration.maximum_rows, configuration.random_state)
     if rows.empty:
         raise NothingToLearnError("No level has two rows: HR has to decide more pairs before a model can be trained.")
     classes = rows["future_need_level"].nunique()

@@ -64,7 +64,14 @@ class Fitted:
 def configuration_of(version: VersionRow | TrainingRequest, settings: Settings) -> Configuration:
     """The configuration of a version or request, with this installation's seed and threads."""
     defaults = settings.training
-    return Configuration(version.estimator, version.preprocessing, version.parameters, defaults.random_state, settings.threads)
+    return Configuration(
+        version.estimator,
+        version.preprocessing,
+        version.parameters,
+        defaults.random_state,
+        settings.threads,
+        defaults.maximum_rows,
+    )
 
 
 def train_version(
@@ -124,6 +131,7 @@ def fit_version(
             "implicit": int((rows["population"] == "implicit").sum()),
         },
         "training_rows": len(inside),
+        "maximum_rows": configuration.maximum_rows,
         "holdout_kept_apart": bool(kept_apart),
         "classes": rows["future_need_level"].value_counts().to_dict(),
         "features": list(COLUMNS if context else FEATURES),
