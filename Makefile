@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment bench-estimators bench-extended test test-all lint format requirements clean
+.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment bench-estimators bench-extended env-example test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -83,6 +83,9 @@ bench-estimators: .venv/.installed ## Every estimator on unseen roles of a compa
 
 bench-extended: .venv/.installed ## What the extended features bring (DATA=<O*NET folder>); writes docs/extended.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.extended --data "$(DATA)"
+
+env-example: .venv/.installed ## Write .env.example from the settings
+	@exec $(BIN)/python -m runtime.env_example
 
 lint: .venv/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .

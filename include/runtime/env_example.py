@@ -1,0 +1,78 @@
+"""`.env.example`: every setting with its meaning and its default, written from the settings themselves."""
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
+
+from future_skills.config import Settings
+from runtime.options import ROOT
+
+PATH = ROOT / ".env.example"
+WIDTH = 120
+HEAD = (
+    "Settings of the product, each with its meaning and its default: variables of the environment in which it runs, or lines of "
+    "an env file (docker-compose reads .env). Lists and objects are JSON, durations ISO 8601 (P6D, PT30S). Secrets have no "
+    "default: where one is needed and missing, nothing starts."
+)
+
+
+def render() -> str:
+    """The text of the file."""
+    parts = [_comment(HEAD)]
+    sections = [("", Settings)] + [
+        (f"{name.upper()}__", field.annotation)
+        for name, field in Settings.model_fields.items()
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+    ]
+    for prefix, section in sections:
+        title = (section.__doc__ or "").strip().splitlines()[0] if prefix else "The installation."
+        parts.append(f"# --- {title}\n\n" + "\n".join(_entries(prefix, section)))
+    return "\n\n".join(parts) + "\n"
+
+
+def _entries(prefix: str, section: type[BaseModel]) -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            continue
+        yield f"{_comment(_described(field))}\n# {prefix}{name.upper()}={_default(field)}"
+
+
+def _described(field: FieldInfo) -> str:
+    """The meaning, and the values there are when they are few."""
+    values = " | ".join(value for value in get_args(field.annotation) if isinstance(value, str))
+    return (field.description or "") + (f" ({values})" if values else "")
+
+
+def _default(field: FieldInfo) -> str:
+    default: Any = field.get_default(call_default_factory=True)
+    if default is None or _secret(field):
+        return ""
+    value = to_jsonable_python(default)
+    return value if isinstance(default, str | timedelta) else json.dumps(value)
+
+
+def _secret(field: FieldInfo) -> bool:
+    return "SecretStr" in repr(field.annotation) or field.annotation is SecretStr
+
+
+def _comment(text: str) -> str:
+    return textwrap.fill(text, WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False, break_on_hyphens=False)
+
+
+def main() -> int:
+    """Write the file."""
+    Path(PATH).write_text(render(), encoding="utf-8")
+    print(f"written: {PATH.relative_to(ROOT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
