@@ -22,6 +22,16 @@ TRIGGERS: Final[dict[str, frozenset[Role]]] = {
 ANSWERS: Final[dict[str, frozenset[Role]]] = {"future_skills_promotion": frozenset({"DRHManager"})}
 """Who may answer what a DAG asks."""
 
+DASHBOARD: Final = "Future Skills"
+DASHBOARD_DRIFT: Final = "Future Skills Drift"
+DASHBOARD_DOWNLOAD: Final = "Future Skills Download"
+READERS: Final[dict[str, frozenset[Role]]] = {
+    DASHBOARD: frozenset(ROLES),
+    DASHBOARD_DRIFT: frozenset({"DataScientist", "DevOps"}),
+    DASHBOARD_DOWNLOAD: frozenset({"DRHManager", "DataScientist"}),
+}
+"""Who may read which part of the dashboard; Admin reads all of it."""
+
 READ, EDIT, CREATE, MENU = "can_read", "can_edit", "can_create", "menu_access"
 EVERYONE: Final[frozenset[Permission]] = frozenset(
     {(MENU, name) for name in ("Browse", "DAGs", "DAG Runs", "Task Instances", "Assets", "Docs", "Documentation")}
@@ -40,17 +50,21 @@ EVERYONE: Final[frozenset[Permission]] = frozenset(
 EXTRA: Final[dict[Role, frozenset[Permission]]] = {
     "DataScientist": frozenset(),
     "DRHManager": frozenset({(EDIT, "HITL Detail"), (MENU, "HITL Detail")}),
-    "DevOps": frozenset(
-        {(EDIT, "DAG Runs"), (EDIT, "Task Instances"), (READ, "Connections"), (MENU, "Admin"), (MENU, "Connections")}
-    ),
+    "DevOps": frozenset({(EDIT, "DAG Runs"), (EDIT, "Task Instances")}),
     "Developer": frozenset(),
 }
 """What a role may do beyond that. DevOps clears and marks where it may edit the DAG, which the promotion DAG is not."""
 
 
-def permissions(role: Role) -> frozenset[Permission]:
-    """The global permissions of a role, as (action, resource) of the FAB auth manager."""
-    return EVERYONE | EXTRA[role]
+ADMIN: Final[frozenset[Permission]] = frozenset((READ, resource) for resource in READERS)
+"""What Airflow's own Admin role lacks: it is given only what Airflow itself knows."""
+
+PREFIX: Final = "future_skills_"
+
+
+def global_permissions(role: Role) -> frozenset[Permission]:
+    """What a role may do whatever the DAG, as (action, resource) of the FAB auth manager."""
+    return EVERYONE | EXTRA[role] | {(READ, resource) for resource, readers in READERS.items() if role in readers}
 
 
 def access_control(dag_id: str) -> dict[str, dict[str, set[str]]]:
@@ -63,3 +77,20 @@ def access_control(dag_id: str) -> dict[str, dict[str, set[str]]]:
             "DAG Runs": {READ, CREATE} if triggers else {READ},
         }
     return result
+
+
+def permissions(role: Role) -> frozenset[Permission]:
+    """Everything a role may do: its global permissions, and those on each DAG, as the FAB auth manager names them."""
+    of_dags = {
+        (action, f"{kind.removesuffix('s')}:{dag_id}")
+        for dag_id in TRIGGERS
+        for kind, actions in access_control(dag_id)[role].items()
+        for action in actions
+    }
+    return global_permissions(role) | of_dags
+
+
+def of_another_dag(resource: str) -> bool:
+    """Is it the resource of a DAG that is not the product's? Its own access_control decides about it."""
+    kind, colon, dag_id = resource.partition(":")
+    return bool(colon) and kind in {"DAG", "DAG Run"} and not dag_id.startswith(PREFIX)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from psycopg2.extensions import parse_dsn
 
 from future_skills.config import Settings
-from orchestration.seeding import DEMO_USERS
+from orchestration.accounts import DEMO_USERS
 from runtime.options import ROOT, OptionsError
 from runtime.state import USERS, Secrets, State
 
