@@ -10,11 +10,12 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment bench-estimators bench-extended env-example test test-all lint format requirements clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model experiment promote deploy rollback republish drift reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate bench-estimators bench-extended env-example test test-all lint format requirements clean
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
 	echo "  Settings: DATA=demo|<folder>  PAIR_SCOPE=all|evidence  HR_DSN=...  APPROVAL=auto|required  DEPLOY=auto|manual  PUBLISH=on|off  PORT=8080"
+	echo "  Whose command it is: AIRFLOW_URL, AIRFLOW_USER, AIRFLOW_PASSWORD (default: a demo user of the running \`make run\` who may)"
 
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
@@ -36,8 +37,18 @@ run: .venv/.installed ## Start everything, run one chain, keep serving the Airfl
 run-once: .venv/.installed ## The same, and stop when the chain has ended (prints `outcome: N`)
 	@exec $(BIN)/python -m runtime.run --once
 
-experiment: .venv/.installed ## Compare estimators in the running `make run` (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot FEATURE_SETS=core,extended)
-	@exec $(BIN)/python -m runtime.experiment
+retrain-future-skills: .venv/.installed ## A whole chain now, in the running Airflow (MODEL_VERSION=v2: train as that one was)
+train-model: .venv/.installed ## The same with ESTIMATOR= PREPROCESSING= FEATURE_SET= PARAMETERS= DATASET= AS_OF=
+evaluate-model: .venv/.installed ## Evaluate and judge a version again (VERSION=, default: the newest)
+export-dataset: .venv/.installed ## A dataset to look at; starts nothing (AS_OF=)
+experiment: .venv/.installed ## Compare estimators (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot FEATURE_SETS=core,extended DATASET=)
+promote: .venv/.installed ## Read the open approval; answer it with ANSWER=approve|reject REASON="..."
+deploy: .venv/.installed ## Deploy the approved version (VERSION= REASON=)
+rollback: .venv/.installed ## Return to the version deployed before (VERSION= REASON=)
+republish: .venv/.installed ## Publish a batch again: its model on its dataset (BATCH=)
+drift: .venv/.installed ## Report drift of a batch (BATCH=, default: the newest)
+retrain-future-skills train-model evaluate-model export-dataset experiment promote deploy rollback republish drift:
+	@exec $(BIN)/python -m runtime.commands $@
 
 reset: .venv/.installed ## Remove the local state of a company (DATA=...)
 	@exec $(BIN)/python -m runtime.reset

@@ -20,6 +20,7 @@ from orchestration.defaults import dag_arguments, settings
         "dataset_id": Param(None, type=["null", "string"], title="Dataset (default: the newest)"),
         "version": Param(None, type=["null", "string"], title="Model version (default: the deployed one)"),
         "repeat": Param(False, type="boolean", title="Publish it again, even over a newer dataset"),
+        "batch_id": Param(None, type=["null", "string"], title="Or publish this batch again: its model on its dataset"),
     },
     **dag_arguments("future_skills_prediction", __doc__, "prediction"),
 )
@@ -27,13 +28,16 @@ def future_skills_prediction():
     @task
     def plan(*, params, ti, triggering_asset_events=None) -> list[int]:
         from future_skills.ledger.chains import record_superseded
-        from future_skills.prediction.plan import plan_batch
+        from future_skills.prediction.plan import plan_again, plan_batch
         from future_skills.prediction.shard import shard_numbers
 
         started_by = [extra["chain_id"] for extra in event_extras(triggering_asset_events)]
         wanted = {name: params[name] for name in ("dataset_id", "version", "repeat")}
         with resources() as work:
-            batch = plan_batch(work.connection, work.store, work.settings, **wanted)
+            if params["batch_id"]:
+                batch = plan_again(work.connection, work.store, work.settings, params["batch_id"])
+            else:
+                batch = plan_batch(work.connection, work.store, work.settings, **wanted)
             if batch is None:
                 raise AirflowSkipException("No model is deployed yet, or there is no dataset: nothing is predicted.")
             record_superseded(work.connection, started_by, "prediction", by=batch.dataset_id)

@@ -11,6 +11,8 @@ from orchestration.roles import access_control
 
 OWNER = "future-skills"
 TAG = "future-skills"
+RUN_TYPES = ("scheduled", "manual", "asset_triggered", "operator_triggered")
+"""No backfill and no materialization: an export reads today's HR database, whatever the date of its run."""
 START = pendulum.datetime(2026, 1, 5, tz="UTC")
 
 
@@ -26,6 +28,7 @@ def dag_arguments(dag_id: str, doc: str | None, *tags: str, run_hours: int = 6, 
         "max_active_runs": active_runs,
         "dagrun_timeout": timedelta(hours=run_hours),
         "access_control": access_control(dag_id),
+        "allowed_run_types": RUN_TYPES,
         "on_failure_callback": report_failure,
         "default_args": {
             "owner": OWNER,

@@ -22,7 +22,7 @@ RETRAINING_FORM = {
     "as_of": Param(None, type=TEXT, format="date", title="As of (default: the day of the run)"),
     "dataset_id": Param(None, type=TEXT, title="Train on this dataset instead of exporting one"),
     "only_evaluate": Param(False, type="boolean", title="Train nothing: evaluate and judge an existing version"),
-    "version": Param(None, type=TEXT, title="The version to evaluate (default: the newest)"),
+    "version": Param(None, type=TEXT, title="The version to evaluate (default: the newest), or to train again as"),
     "refresh": Param(False, type="boolean", title="Refresh: a version not worse than the deployed one may replace it"),
     "report_id": Param(None, type=["null", "integer"], title="Set by the drift DAG: the report that asks"),
 }

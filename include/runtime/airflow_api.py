@@ -1,4 +1,4 @@
-"""The few calls of Airflow's REST API that the local run needs."""
+"""The few calls of Airflow's REST API that the local run and the commands need."""
 
 import time
 from collections.abc import Callable
@@ -9,17 +9,21 @@ from urllib.parse import quote
 import httpx
 
 from future_skills.domain import FutureSkillsError
-from orchestration.roles import TRIGGERS
+from orchestration.roles import PREFIX, TRIGGERS
 
 HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 CONSUMERS_FIRST = tuple(sorted(TRIGGERS, key=lambda dag_id: dag_id == "future_skills_retraining"))
 """Our DAGs, the one that starts chains last."""
-PREFIX = "future_skills_"
 PAGE = 100
 
 
 class AirflowStartError(FutureSkillsError):
     """Airflow does not become healthy, or does not take our DAGs."""
+
+
+def _path(run: dict[str, Any]) -> str:
+    """The path of a run, or of the run that a task instance belongs to."""
+    return f"/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}"
 
 
 class AirflowApi:
@@ -90,7 +94,7 @@ class AirflowApi:
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """A run as it is now."""
-        return self._get(f"/dags/{dag_id}/dagRuns/{quote(run_id, safe='')}")
+        return self._get(_path({"dag_id": dag_id, "dag_run_id": run_id}))
 
     def runs(self, *, since: datetime | None = None, states: tuple[str, ...] = ()) -> list[dict[str, Any]]:
         """Runs of our DAGs, newest first: those that began after `since`, or those in some states."""
@@ -104,9 +108,45 @@ class AirflowApi:
 
     def task_instances(self, run: dict[str, Any]) -> list[dict[str, Any]]:
         """The task instances of a run, mapped ones included."""
-        path = f"/dags/{run['dag_id']}/dagRuns/{quote(run['dag_run_id'], safe='')}/taskInstances"
-        found: list[dict[str, Any]] = self._get(path, limit=PAGE)["task_instances"]
+        found: list[dict[str, Any]] = self._get(f"{_path(run)}/taskInstances", limit=PAGE)["task_instances"]
         return found
+
+    def log(self, instance: dict[str, Any]) -> list[dict[str, Any]]:
+        """The lines of a task's last try, as records with `event` and, of an exception, `error_detail`."""
+        path = f"{_path(instance)}/taskInstances/{instance['task_id']}/logs/{instance['try_number']}"
+        return list(self._get(path, map_index=instance["map_index"])["content"])
+
+    def xcom(self, run: dict[str, Any], task_id: str, key: str = "return_value") -> Any:
+        """What a task of the run left under a key, or None."""
+        response = self._request("GET", f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}")
+        if response.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return response.raise_for_status().json()["value"]
+
+    def event_extras(self, run: dict[str, Any]) -> list[dict[str, Any]]:
+        """The extras of the asset events that a run emitted."""
+        found = self._get("/assets/events", source_dag_id=run["dag_id"], source_run_id=run["dag_run_id"], limit=PAGE)
+        return [dict(event["extra"]) for event in found["asset_events"]]
+
+    def is_paused(self, dag_id: str) -> bool:
+        """Is the DAG paused, so that its runs wait?"""
+        return bool(self._get(f"/dags/{dag_id}")["is_paused"])
+
+    def open_questions(self, dag_id: str) -> list[dict[str, Any]]:
+        """What runs of the DAG ask a person and nobody has answered, oldest first; `task_instance` says where."""
+        found = self._get(f"/dags/{dag_id}/dagRuns/~/hitlDetails", response_received=False, limit=PAGE)["hitl_details"]
+        waiting = [question for question in found if question["task_instance"]["state"] == "awaiting_input"]
+        return sorted(waiting, key=lambda question: str(question["created_at"]))
+
+    def answer(self, question: dict[str, Any], option: str, inputs: dict[str, Any]) -> bool:
+        """Answer a question; False when somebody else was faster."""
+        instance = question["task_instance"]
+        path = f"{_path(instance)}/taskInstances/{instance['task_id']}/{instance['map_index']}/hitlDetails"
+        response = self._request("PATCH", path, json={"chosen_options": [option], "params_input": inputs})
+        if response.status_code == httpx.codes.CONFLICT:
+            return False
+        response.raise_for_status()
+        return True
 
     def queued_events(self, dag_id: str) -> int:
         """Asset events that wait to start a run of the DAG."""

@@ -1,7 +1,7 @@
 """Why a run failed: its tasks, the reason each gave, and the file that holds the rest."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,20 @@ def newest_log(state: State, dag_id: str, run_id: str, task_id: str, map_index: 
 
 def reason_in(log: Path | None) -> str | None:
     """The last exception a task log tells of, or None."""
+    return reason_of(_records(log.read_text(encoding="utf-8").splitlines() if log else []))
+
+
+def reason_of(records: Iterable[dict[str, Any]]) -> str | None:
+    """The last exception that records of a task log tell of, or None."""
     reason = None
-    for line in log.read_text(encoding="utf-8").splitlines() if log else []:
+    for details in filter(None, (record.get("error_detail") for record in records)):
+        reason = f"{details[0]['exc_type']}: {details[0]['exc_value']}"
+    return reason
+
+
+def _records(lines: list[str]) -> Iterator[dict[str, Any]]:
+    for line in lines:
         try:
-            details = json.loads(line).get("error_detail")
+            yield json.loads(line)
         except ValueError:
             continue  # a line some library printed
-        if details:
-            reason = f"{details[0]['exc_type']}: {details[0]['exc_value']}"
-    return reason

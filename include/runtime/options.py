@@ -12,6 +12,7 @@ from future_skills.domain import FutureSkillsError
 from future_skills.hr.company import Company, InterchangeError
 from future_skills.hr.demo import generate_company
 from future_skills.hr.interchange import read_company
+from runtime.state import State
 
 ROOT = Path(__file__).parents[2]
 DEMO = "demo"
@@ -59,6 +60,10 @@ class RunOptions(BaseSettings):
                 "Put the files into <company>/<release>/."
             )
         return name
+
+    def state(self, settings: Settings) -> State:
+        """The state folder of that company. Raises what `company_name` raises."""
+        return State(self.state_dir.absolute() / self.company_name(settings))
 
     def read_company(self) -> Company:
         """The data to load into the embedded database. Raises InterchangeError."""

@@ -18,7 +18,6 @@ from future_skills.registry.comparison import render_comparison
 from future_skills.registry.page import render_registry
 from runtime.options import SETTINGS_ERRORS, OptionsError, RunOptions, in_words
 from runtime.postgres import reached_server
-from runtime.state import State
 
 SEPARATOR = re.compile(r"(?<!\\)\|")
 """Between two cells; an escaped bar is text."""
@@ -38,7 +37,7 @@ def ledger(options: RunOptions, settings: Settings) -> Iterator[Connection]:
         with _reading(settings.hr_dsn.get_secret_value()) as connection:
             yield connection
         return
-    state = State(options.state_dir.absolute() / options.company_name(settings))
+    state = options.state(settings)
     if not (state.postgres / "PG_VERSION").exists():
         raise NoStateError(f"There is nothing at {state.root} yet: run `make run` first, with the same DATA.")
     with reached_server(state) as databases, _reading(databases["hr"]) as connection:

@@ -15,7 +15,7 @@ def main() -> int:
     """Remove the state folder, unless a run works with it."""
     try:
         options = RunOptions()
-        state = State(options.state_dir.absolute() / options.company_name(Settings()))
+        state = options.state(Settings())
         if not state.root.exists():
             print(f"{state.root} does not exist: nothing to remove.")
             return 0

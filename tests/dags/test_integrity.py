@@ -53,6 +53,7 @@ def test_a_dag_is_documented_owned_limited_and_guarded(dagbag, dag_id):
     assert dag.dagrun_timeout > timedelta(0)
     assert not dag.catchup
     assert dag.has_on_failure_callback
+    assert {str(run_type) for run_type in dag.allowed_run_types}.isdisjoint({"backfill", "asset_materialization"})
     assert dag.access_control == {
         role: {resource: set(actions) for resource, actions in rights.items()} for role, rights in access_control(dag_id).items()
     }

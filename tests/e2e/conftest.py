@@ -13,11 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from future_skills.config import SQL_FOLDER
 from future_skills.database import connect
 from runtime.postgres import embedded_server
+from runtime.state import State
 
 ROOT = SQL_FOLDER.parents[1]
 RUN_SECONDS = 900
@@ -49,10 +51,10 @@ class Installation:
         own = {"PYTHONPATH": str(ROOT / "include"), "STATE_DIR": str(self.folder), "PORT": str(self.port)}
         return {**os.environ, **own, **environment}
 
-    def experiment(self, **environment) -> Finished:
-        """A whole `make experiment`, while a run serves."""
+    def command(self, name, **environment) -> Finished:
+        """A whole `make <name>`, while a run serves."""
         done = subprocess.run(
-            [sys.executable, "-m", "runtime.experiment"],
+            [sys.executable, "-m", "runtime.commands", name],
             cwd=ROOT,
             env=self._environment(environment),
             stdout=subprocess.PIPE,
@@ -73,6 +75,41 @@ class Installation:
             stderr=subprocess.STDOUT,
             text=True,
         )
+
+    @contextmanager
+    def serving(self, **environment) -> Iterator[str]:
+        """A run that has ended its chain and keeps serving; yields what it told, and stops it at the end."""
+        process = self.start(**environment)
+        try:
+            lines = []
+            for line in process.stdout:
+                lines.append(line)
+                if "Ctrl-C stops everything" in line:
+                    break
+            else:
+                pytest.fail("Airflow does not serve:\n" + "".join(lines))
+            yield "".join(lines)
+        finally:
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=120)
+
+    @property
+    def address(self) -> str:
+        """Where Airflow answers."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def password(self, user: str, company="demo") -> str:
+        """The generated password of a demo user."""
+        return State(self.folder / company).secrets().passwords[user]
+
+    def client(self, user: str | None) -> httpx.Client:
+        """Airflow's REST API as a demo user, signed in by token; as nobody for None."""
+        client = httpx.Client(base_url=self.address, timeout=60)
+        if user:
+            login = {"username": user, "password": self.password(user)}
+            token = client.post("/auth/token", json=login).raise_for_status().json()["access_token"]
+            client.headers["Authorization"] = f"Bearer {token}"
+        return client
 
     def run_once(self, **environment) -> Finished:
         """A whole `make run-once`."""

@@ -73,11 +73,11 @@ def test_ctrl_c_stops_everything_and_a_second_run_waits_its_turn(installation, f
     refused = installation.run_once()
     assert refused.outcome == 1
     assert f"process {running.pid}" in refused.text
-    compared = installation.experiment(ESTIMATORS="logistic_regression,ridge")
+    compared = installation.command("experiment", ESTIMATORS="logistic_regression,ridge")
     assert compared.code == 0
     assert "asked for by scientist" in compared.text
     assert "| ridge | target | core |" in compared.text.replace("**", "")
-    unwanted = installation.experiment(AIRFLOW_USER="drh.one")
+    unwanted = installation.command("experiment", AIRFLOW_USER="drh.one")
     assert unwanted.code == 1
     assert "drh.one may not start future_skills_experiment: DataScientist and DevOps may." in unwanted.text
     family = psutil.Process(running.pid).children(recursive=True)

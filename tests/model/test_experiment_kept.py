@@ -14,11 +14,12 @@ from future_skills.ledger.experiments import UnknownExperimentError, get_experim
 from future_skills.ledger.migrate import migrate_ledger, require_ledger
 from future_skills.ledger.settings import read_setting, write_setting
 from future_skills.ledger.training_default import TrainingDefault, choose_default, forget_default, training_default
+from future_skills.ledger.versions import UnknownVersionError
 from future_skills.registry.comparison_html import render_html
 from future_skills.registry.comparison_page import NAME, render_comparison
 from future_skills.registry.experiments import ExperimentOrder, NoDefaultError, _best_of, apply_choice, run_experiment
 from future_skills.registry.page import render_registry
-from future_skills.registry.retraining import RetrainingOrder, version_for
+from future_skills.registry.retraining import RetrainingOrder, existing_dataset, version_for
 from support.pipeline import Workbench
 
 ORDER = ExperimentOrder("run", ("logistic_regression", "ridge"), ("target",), requested_by="ada")
@@ -119,6 +120,21 @@ def trained(bench: Workbench, name: str, **fields):
     order = RetrainingOrder(origin="manual", run_id=name, **fields)
     dataset = fetch_value(bench.connection, "SELECT dataset_id FROM future_skills_ops.dataset LIMIT 1")
     return version_for(bench.connection, bench.store, bench.keys, bench.settings, order, dataset)
+
+
+def test_a_version_can_be_trained_again_as_it_was(bench, caplog):
+    caplog.set_level("INFO")
+    first = trained(bench, "1", estimator="ridge", parameters={"C": 0.3}, preprocessing="onehot")
+    again = trained(bench, "2", version=first.version)
+    assert again.number == first.number + 1
+    assert (again.estimator, again.parameters, again.preprocessing) == ("ridge", {"C": 0.3}, "onehot")
+    assert f"The run names nothing; it repeats {first.version}." in caplog.text
+    changed = trained(bench, "3", version=first.version, parameters={"C": 0.5})
+    assert (changed.estimator, changed.parameters, changed.preprocessing) == ("ridge", {"C": 0.5}, "onehot")
+    for order in (RetrainingOrder("manual", "4", version="v9"), RetrainingOrder("manual", "4", version="v9", only_evaluate=True)):
+        with pytest.raises(UnknownVersionError, match="no model version 'v9'"):
+            existing_dataset(bench.connection, order)
+    assert existing_dataset(bench.connection, RetrainingOrder("manual", "4", version=first.version)) is None
 
 
 def test_the_choice_is_what_trainings_use_until_it_is_forgotten(bench, caplog):

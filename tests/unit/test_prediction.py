@@ -21,7 +21,7 @@ from future_skills.dataset.features import FeatureTables
 from future_skills.dataset.files import from_csv
 from future_skills.dataset.reading import load_dataset
 from future_skills.domain import FEATURES, LEVELS, SIGNATURE
-from future_skills.ledger.batches import BatchRow, get_batch, list_shards
+from future_skills.ledger.batches import BatchRow, UnknownBatchError, get_batch, list_shards
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import get_version
 from future_skills.model.cuts import Cuts, levels_of
@@ -29,7 +29,7 @@ from future_skills.model.scores import probabilities_of, scores_of
 from future_skills.prediction.audit import AuditFailedError, audit_batch
 from future_skills.prediction.compare import compare
 from future_skills.prediction.explanation import Explained, Signature, explain
-from future_skills.prediction.plan import HorizonMismatchError, StaleDatasetError, plan_batch, plan_shards
+from future_skills.prediction.plan import HorizonMismatchError, StaleDatasetError, plan_again, plan_batch, plan_shards
 from future_skills.prediction.publish import FirstPublicationError, NotAuditedError, OvertakenError, publish_batch
 from future_skills.prediction.shard import score_shard
 from future_skills.prediction.staging import stage_name, sweep_stages
@@ -675,6 +675,17 @@ def test_a_batch_can_be_asked_for_once_more(bench):
     planned = plan_batch(bench.connection, bench.store, bench.settings, repeat=True)
     assert plan_batch(bench.connection, bench.store, bench.settings, repeat=True).batch_id == planned.batch_id
     assert planned.repeat == 3
+
+
+def test_a_batch_is_published_again_by_its_own_model_on_its_own_dataset(bench):
+    first = bench.predict()
+    bench.export()
+    bench.predict()
+    again = plan_again(bench.connection, bench.store, bench.settings, first.batch_id)
+    assert (again.batch_id, again.state) == (f"{first.batch_id}-r1", "planned")
+    assert (again.dataset_id, again.version) == (first.dataset_id, first.version)
+    with pytest.raises(UnknownBatchError, match="no prediction batch 'nothing'"):
+        plan_again(bench.connection, bench.store, bench.settings, "nothing")
 
 
 def test_an_older_dataset_is_never_published_over_a_newer_one(bench):

@@ -63,6 +63,13 @@ def plan_batch(
         return get_batch(connection, batch_id)
 
 
+def plan_again(connection: Connection, store: Store, settings: Settings, batch_id: str) -> BatchRow | None:
+    """Plan a batch's version on its dataset once more, even over a newer dataset. Raises UnknownBatchError."""
+    with connection:
+        batch = get_batch(connection, batch_id)
+    return plan_batch(connection, store, settings, dataset_id=batch.dataset_id, version=batch.version, repeat=True)
+
+
 def _wanted_again(connection: Connection, found: BatchRow, *, repeat: bool) -> bool:
     """Is a new batch wanted, though this one has the same key?"""
     if repeat:

@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RetrainingOrder:
-    """One run's wishes; None stands for the installation's default. `run_id` makes a repeated task find what it made."""
+    """One run's wishes; None stands for the installation's default. `run_id` makes a repeated task find what it made.
+
+    `version` is the one to evaluate (`only_evaluate`), or the one whose configuration is trained again.
+    """
 
     origin: Origin
     run_id: str
@@ -44,11 +47,11 @@ def existing_dataset(connection: Connection, order: RetrainingOrder) -> str | No
 
     Raises UnknownDatasetError or UnknownVersionError for a name the ledger does not have.
     """
-    if order.version and not order.only_evaluate:
-        raise UnknownVersionError(f"A training makes a version of its own: to judge {order.version} again, tick only_evaluate.")
     with connection:
         if order.only_evaluate:
             return _version_to_evaluate(connection, order).dataset_id
+        if order.version:
+            get_version(connection, order.version)
         return get_dataset(connection, order.dataset_id).dataset_id if order.dataset_id else None
 
 
@@ -101,12 +104,13 @@ def version_for(
 
 
 def _request(connection: Connection, settings: Settings, order: RetrainingOrder, dataset_id: str) -> TrainingRequest:
-    """The order, then the default chosen in the ledger, then the configured one; hyperparameters go with their estimator only."""
-    default = training_default(connection, settings.training)
+    """The order, then the version it repeats or else the default; hyperparameters go with their estimator only."""
+    default = _repeated(connection, order.version) if order.version else training_default(connection, settings.training)
     estimator = order.estimator or default.estimator
     own = next((one.parameters for one in (default, settings.training) if one.estimator == estimator), {})
     named = [name for name in ("estimator", "preprocessing", "parameters", "feature_set") if getattr(order, name)]
-    logger.info("%s; the default is %s.", f"The run names its {', '.join(named)}" if named else "The run names nothing", default)
+    fallback = f"it repeats {order.version}" if order.version else f"the default is {default}"
+    logger.info("%s; %s.", f"The run names its {', '.join(named)}" if named else "The run names nothing", fallback)
     preprocessing, feature_set = _encoding(order, default)
     return TrainingRequest(
         dataset_id=dataset_id,
@@ -117,6 +121,11 @@ def _request(connection: Connection, settings: Settings, order: RetrainingOrder,
         feature_set=feature_set,
         requested_by=order.requested_by,
     )
+
+
+def _repeated(connection: Connection, version: str) -> TrainingDefault:
+    row = get_version(connection, version)
+    return TrainingDefault(row.estimator, row.preprocessing, row.parameters, row.feature_set)
 
 
 def _encoding(order: RetrainingOrder, default: TrainingDefault) -> tuple[str, FeatureSet]:
