@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ HEALTHY = ("metadatabase", "scheduler", "triggerer", "dag_processor")
 CONSUMERS_FIRST = tuple(sorted(TRIGGERS, key=lambda dag_id: dag_id == "future_skills_retraining"))
 """Our DAGs, the one that starts chains last."""
 PAGE = 100
+PATIENCE = 4
+"""Times that a question without an answer is asked once more; what changes something is never sent twice."""
 
 
 class AirflowStartError(FutureSkillsError):
@@ -29,9 +32,9 @@ def _path(run: dict[str, Any]) -> str:
 class AirflowApi:
     """A signed-in client of one Airflow; the token is renewed when it expires."""
 
-    def __init__(self, base_url: str, user: str, password: str) -> None:
+    def __init__(self, base_url: str, user: str, password: str, *, timeout: float = 30) -> None:
         self._credentials = {"username": user, "password": password}
-        self._client = httpx.Client(base_url=base_url, timeout=30)
+        self._client = httpx.Client(base_url=base_url, timeout=timeout)
 
     def close(self) -> None:
         """Close the connections."""
@@ -45,8 +48,14 @@ class AirflowApi:
             response = self._client.request(method, f"/api/v2{path}", **arguments)
         return response
 
+    def _ask(self, path: str, **parameters: Any) -> httpx.Response:
+        for _ in range(PATIENCE):
+            with suppress(httpx.TimeoutException):  # a machine that is busy training may be slow to answer
+                return self._request("GET", path, params=parameters)
+        return self._request("GET", path, params=parameters)
+
     def _get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        answer: dict[str, Any] = self._request("GET", path, params=parameters).raise_for_status().json()
+        answer: dict[str, Any] = self._ask(path, **parameters).raise_for_status().json()
         return answer
 
     def _healthy(self) -> bool:
@@ -118,7 +127,7 @@ class AirflowApi:
 
     def xcom(self, run: dict[str, Any], task_id: str, key: str = "return_value") -> Any:
         """What a task of the run left under a key, or None."""
-        response = self._request("GET", f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}")
+        response = self._ask(f"{_path(run)}/taskInstances/{task_id}/xcomEntries/{key}")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
         return response.raise_for_status().json()["value"]
@@ -150,7 +159,7 @@ class AirflowApi:
 
     def queued_events(self, dag_id: str) -> int:
         """Asset events that wait to start a run of the DAG."""
-        response = self._request("GET", f"/dags/{dag_id}/assets/queuedEvents")
+        response = self._ask(f"/dags/{dag_id}/assets/queuedEvents")
         if response.status_code == httpx.codes.NOT_FOUND:
             return 0
         return int(response.raise_for_status().json()["total_entries"])

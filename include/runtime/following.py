@@ -1,10 +1,7 @@
 """Waits for one run to end, telling now and then that it still goes on; of a failure it tells the reason."""
 
 import time
-from contextlib import suppress
 from typing import Any
-
-import httpx
 
 from future_skills.domain import FutureSkillsError
 from orchestration.links import run_link, task_link
@@ -23,15 +20,14 @@ def follow_run(api: AirflowApi, address: str, dag_id: str, run_id: str) -> dict[
     """The run, once it has ended well. Raises CommandError, with the reason from the task's log, when it fails."""
     begin = told = time.monotonic()
     while True:
-        with suppress(httpx.TimeoutException):  # a busy machine may be slow to answer
-            run = api.run(dag_id, run_id)
-            if run["state"] == "success":
-                return run
-            if run["state"] == "failed":
-                raise CommandError(describe_failed_run(api, address, run))
-            if time.monotonic() - told > TOLD_EVERY:
-                told = time.monotonic()
-                print(f"  {told - begin:.0f} s, {_doing(api, run)} ...", flush=True)
+        run = api.run(dag_id, run_id)
+        if run["state"] == "success":
+            return run
+        if run["state"] == "failed":
+            raise CommandError(describe_failed_run(api, address, run))
+        if time.monotonic() - told > TOLD_EVERY:
+            told = time.monotonic()
+            print(f"  {told - begin:.0f} s, {_doing(api, run)} ...", flush=True)
         time.sleep(POLL_SECONDS)
 
 

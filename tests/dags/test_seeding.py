@@ -1,14 +1,25 @@
 """Roles in Airflow's own tables: seeding brings them to the matrix from wherever they are, and leaves the rest alone."""
 
 import json
+import runpy
 
 import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+from future_skills.config import SQL_FOLDER
 from orchestration.accounts import USERS, AccountError, accounts
 from orchestration.roles import ADMIN, DASHBOARD_DOWNLOAD, ROLES, TRIGGERS, permissions
 from orchestration.seeding import seed_account, seed_roles
+
+EXAMPLES = SQL_FOLDER.parents[1] / "docs" / "examples"
+SIGN_ON = {
+    **dict.fromkeys(("CLIENT_ID", "CLIENT_SECRET", "LDAP_BIND_USER", "LDAP_BIND_PASSWORD"), "secret"),
+    "METADATA_URL": "https://sign-on.example.com/.well-known/openid-configuration",
+    "LDAP_SERVER": "ldaps://directory.example.com",
+    "LDAP_SEARCH": "ou=people,dc=example,dc=com",
+    "LDAP_GROUPS": "ou=groups,dc=example,dc=com",
+}
 
 
 @pytest.fixture
@@ -149,3 +160,26 @@ def test_every_dag_is_somebodys_and_none_everybodys():
     for dag_id in TRIGGERS:
         assert all(("can_read", f"DAG:{dag_id}") in permissions(role) for role in ROLES)
         assert ("can_edit", f"DAG:{dag_id}") not in permissions("Developer")
+
+
+@pytest.mark.parametrize(
+    "example, group",
+    [
+        ("webserver_config_oauth.py", "future-skills-hr-managers"),
+        ("webserver_config_ldap.py", "cn=future-skills-hr-managers,ou=groups,dc=example,dc=com"),
+    ],
+)
+def test_the_examples_of_a_sign_on_lead_to_roles_that_are_seeded(security, monkeypatch, example, group):
+    from flask import current_app
+
+    for name, value in SIGN_ON.items():
+        monkeypatch.setenv(f"SIGN_ON_{name}", value)
+    configured = runpy.run_path(str(EXAMPLES / example))
+    seed_roles(security)
+    current_app.config.update({name: value for name, value in configured.items() if name.isupper()})
+    groups = configured["AUTH_ROLES_MAPPING"]
+    assert {role.name for role in security.get_roles_from_keys(list(groups))} == {*ROLES, "Admin"}
+    assert [role.name for role in security.get_roles_from_keys([group, "somebody-elses"])] == ["DRHManager"]
+    assert security.get_roles_from_keys(["somebody-elses"]) == set()
+    assert configured["AUTH_ROLES_SYNC_AT_LOGIN"]
+    assert not security.find_role(configured["AUTH_USER_REGISTRATION_ROLE"]).permissions

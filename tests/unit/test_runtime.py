@@ -6,14 +6,19 @@ import smtplib
 import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import closing, contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import psutil
 import pytest
 from pydantic import ValidationError
 
 from future_skills.config import SQL_FOLDER, Settings
 from future_skills.hr.company import InterchangeError
+from runtime.airflow_api import AirflowApi
 from runtime.environment import hr_connection_json, product_environment, sqlalchemy_url
 from runtime.failures import reason_in
 from runtime.mail_sink import mail_sink
@@ -119,6 +124,46 @@ def test_a_taken_port_is_named():
         with pytest.raises(PortTakenError, match=f"Port {port} is taken"):
             require_free_port(port)
     require_free_port(port)
+
+
+@contextmanager
+def slow_airflow(slow_answers):
+    """A server whose first answers come too late; counts what it was asked."""
+    asked = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            if len(asked) <= slow_answers:
+                time.sleep(0.5)
+            with suppress(BrokenPipeError):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b'{"dag_runs": []}')
+
+        do_POST = do_GET  # noqa: N815 - the name http.server looks for
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_question_is_asked_again_when_a_busy_airflow_answers_late(monkeypatch):
+    with slow_airflow(2) as (address, asked), closing(AirflowApi(address, "ada", "secret", timeout=0.2)) as api:
+        assert api.runs() == []
+        assert len(asked) == 3
+    with slow_airflow(99) as (address, asked), closing(AirflowApi(address, "ada", "secret", timeout=0.1)) as api:
+        with pytest.raises(httpx.TimeoutException):
+            api.runs()
+        before = len(asked)
+        with pytest.raises(httpx.TimeoutException):
+            api.trigger("dag", {})
+        assert len(asked) == before + 1  # a start is never sent twice
 
 
 def test_what_a_killed_run_left_is_ended_but_never_a_stranger(state):
