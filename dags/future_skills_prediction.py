@@ -9,9 +9,11 @@ or the new ones. The same dataset, version and scope again writes nothing. `PUBL
 from airflow.sdk import Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from orchestration.assets import CHAMPION, DATASET, PREDICTIONS, event_extras
+from orchestration.assets import CHAMPION, DATASET, PREDICTIONS, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.orders import requested_by
+from orchestration.refusals import trusted_extras
 
 
 @dag(
@@ -26,14 +28,19 @@ from orchestration.defaults import dag_arguments, settings
 )
 def future_skills_prediction():
     @task
-    def plan(*, params, ti, triggering_asset_events=None) -> list[int]:
+    def plan(*, params, dag_run, ti, triggering_asset_events=None) -> list[int]:
         from future_skills.ledger.chains import record_superseded
         from future_skills.prediction.plan import plan_again, plan_batch
         from future_skills.prediction.shard import shard_numbers
+        from future_skills.registry.deployment import require_deployed_before
+        from future_skills.registry.refusals import Attempt, refusals_recorded
 
-        started_by = [extra["chain_id"] for extra in event_extras(triggering_asset_events)]
         wanted = {name: params[name] for name in ("dataset_id", "version", "repeat")}
         with resources() as work:
+            started_by = text_values(trusted_extras(work.connection, "predict", dag_run, triggering_asset_events), "chain_id")
+            if version := wanted["version"]:
+                with refusals_recorded(work.connection, Attempt("predict", version, requested_by(dag_run), dag_run.run_id)):
+                    require_deployed_before(work.connection, version)
             if params["batch_id"]:
                 batch = plan_again(work.connection, work.store, work.settings, params["batch_id"])
             else:

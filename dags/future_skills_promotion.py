@@ -1,9 +1,10 @@
 """A candidate is put to an HR manager, who approves or rejects the exact artefact.
 
-Starts by itself when the gate lets a version through. **request_approval** waits for an answer (Browse > Required Actions);
-no answer in time counts as a rejection. **record_decision** always runs and writes who decided what, why, for which digest.
-Approved, with `DEPLOY=auto`, **request_deployment** starts `future_skills_deployment`; with `DEPLOY=manual` DevOps is mailed.
-With `APPROVAL=auto` (the local run) nobody is asked, and the record says so.
+Starts by itself when the gate lets a version through. **request_approval** shows what would change and waits for an answer
+(Browse > Required Actions); no answer in time counts as a rejection. **record_decision** always runs and writes who decided
+what, why, for which digest. Approved, with `DEPLOY=auto`, **request_deployment** starts `future_skills_deployment`; with
+`DEPLOY=manual` DevOps is mailed. An answer that does not count (by whoever asked for the training; a state set by hand) is
+recorded as refused, and **ask_again** puts the question anew. With `APPROVAL=auto` (the local run) nobody is asked.
 """
 
 from datetime import timedelta
@@ -13,9 +14,10 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from orchestration.assets import CANDIDATE, event_extras, newest_value
+from orchestration.assets import CANDIDATE, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.refusals import trusted_extras
 
 WAITS = settings().approval_expiry
 OPEN_AT_ONCE = 16  # a question nobody has answered yet must not keep the next one from being asked
@@ -32,26 +34,20 @@ FROM_OPENED = "{{ ti.xcom_pull(task_ids='open_request', key='%s') }}"
 def future_skills_promotion():
     @task.branch
     def open_request(*, params, dag_run, ti, triggering_asset_events=None) -> str:
-        from future_skills.alerts.messages import approval_request
         from future_skills.registry.approvals import current_request
-        from future_skills.registry.request_page import render_request
-        from orchestration.links import task_link
-        from orchestration.mails import send
+        from orchestration.approval import ask
 
-        wanted = params["request_id"] or newest_value(event_extras(triggering_asset_events), "request_id")
         with resources() as work:
-            request = current_request(work.connection, wanted)
+            told = text_values(trusted_extras(work.connection, "ask", dag_run, triggering_asset_events), "request_id")
+            named = [params["request_id"]] if params["request_id"] else told
+            request = None if triggering_asset_events and not told else current_request(work.connection, named)
             if request is None:
                 ti.xcom_push(key="request_id", value="")
                 raise AirflowSkipException("No request is open: there is nothing to approve.")
-            ti.xcom_push(key="version", value=request.version)
-            ti.xcom_push(key="body", value=render_request(work.connection, request))
-            if work.settings.approval == "required":
-                link = task_link(work.settings.base_url, dag_run.dag_id, dag_run.run_id, "request_approval", "required_actions")
-                send(work, approval_request(work.settings, request, link))
-        asked = work.settings.approval == "required"
-        ti.xcom_push(key="asked", value=asked)
-        ti.xcom_push(key="request_id", value=request.request_id)
+            ti.xcom_push(key="body", value=ask(work, request, dag_run, again=bool(params["request_id"])))
+            asked = work.settings.approval == "required"
+        for key, value in {"version": request.version, "asked": asked, "request_id": request.request_id}.items():
+            ti.xcom_push(key=key, value=value)
         return "request_approval" if asked else "auto"
 
     @task
@@ -66,16 +62,13 @@ def future_skills_promotion():
         defaults=["Reject"],
         response_timeout=WAITS,
         execution_timeout=None,
-        params={"reason": Param("", type="string", title="Reason (kept in the record)")},
+        params={"reason": Param("", type="string", maxLength=2_000, title="Reason (kept in the record)")},
     )
 
     @task.branch(trigger_rule=TriggerRule.ALL_DONE)
     def record_decision(*, ti, dag_run) -> str | None:
-        from future_skills.alerts.messages import deployment_wanted
-        from future_skills.registry.approvals import record_answer
-        from future_skills.registry.page import write_registry
-        from orchestration.answers import given_answer
-        from orchestration.mails import send
+        from future_skills.registry.approvals import refused_answers
+        from orchestration.approval import record
 
         request_id = ti.xcom_pull(task_ids="open_request", key="request_id")
         if request_id is None:
@@ -83,19 +76,10 @@ def future_skills_promotion():
         if not request_id:
             raise AirflowSkipException("No request was opened: there is no decision to record.")
         with resources() as work:
-            answer = given_answer(
-                ti.xcom_pull(task_ids="request_approval"), asked=ti.xcom_pull(task_ids="open_request", key="asked")
-            )
-            if answer is None:
-                raise AirflowFailException("request_approval has no answer: a state set by hand is no approval.")
-            request = record_answer(work.connection, request_id, **answer, dag_run_id=dag_run.run_id)
-            write_registry(work.connection, work.store)
-            if request.state != "approved":
-                return None
-            if work.settings.deploy == "auto":
-                return "request_deployment"
-            send(work, deployment_wanted(work.settings, request))
-        return None
+            asked = ti.xcom_pull(task_ids="open_request", key="asked")
+            following = record(work, request_id, ti.xcom_pull(task_ids="request_approval"), dag_run, asked=asked)
+            ti.xcom_push(key="refused", value=refused_answers(work.connection, request_id))
+        return following
 
     request_deployment = TriggerDagRunOperator(
         task_id="request_deployment",
@@ -105,8 +89,16 @@ def future_skills_promotion():
         conf={"version": FROM_OPENED % "version", "requested_by": "DEPLOY=auto", "reason": FROM_OPENED % "request_id"},
     )
 
+    ask_again = TriggerDagRunOperator(
+        task_id="ask_again",
+        trigger_dag_id="future_skills_promotion",
+        trigger_run_id="ask__" + FROM_OPENED % "request_id" + "__{{ ti.xcom_pull(task_ids='record_decision', key='refused') }}",
+        skip_when_already_exists=True,
+        conf={"request_id": FROM_OPENED % "request_id"},
+    )
+
     opened, decided = open_request(), record_decision()
-    opened >> [auto(), request_approval] >> decided >> request_deployment
+    opened >> [auto(), request_approval] >> decided >> [request_deployment, ask_again]
 
 
 future_skills_promotion()

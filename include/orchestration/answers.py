@@ -15,5 +15,5 @@ def given_answer(response: dict[str, Any] | None, *, asked: bool) -> dict[str, A
         return None
     user = response.get("responded_by_user") or {}
     decision = "approved" if response.get("chosen_options") == ["Approve"] else "rejected"
-    reason = (response.get("params_input") or {}).get("reason") or None
-    return {"decision": decision, "actor": user.get("name"), "reason": reason}
+    reason = (response.get("params_input") or {}).get("reason")
+    return {"decision": decision, "actor": user.get("name"), "reason": str(reason) if reason else None}

@@ -25,6 +25,6 @@ def event_extras(triggering_asset_events: Mapping[Any, list[Any]] | None) -> lis
     return [dict(event.extra or {}) for event in sorted(events, key=lambda event: event.timestamp)]
 
 
-def newest_value(extras: list[dict[str, Any]], key: str) -> Any:
-    """What the newest event that carries `key` says, or None."""
-    return next((extra[key] for extra in reversed(extras) if extra.get(key) is not None), None)
+def text_values(extras: list[dict[str, Any]], key: str) -> list[str]:
+    """What the events say under `key`, oldest first, where it is text."""
+    return [value for extra in extras if isinstance(value := extra.get(key), str)]

@@ -104,6 +104,33 @@ def champion(connection: Connection) -> VersionRow | None:
     return _version(row) if row else None
 
 
+def former_champion(connection: Connection) -> str | None:
+    """The version that was deployed before the champion, or None when there is none.
+
+    A rollback takes back the deployments after the version it returns to: a second one goes further back, not forth again.
+    """
+    rows = fetch_rows(connection, "SELECT version, kind FROM future_skills_ops.deployment ORDER BY deployment_id")
+    standing: list[str] = []
+    for row in rows:
+        version = row["version"]
+        if row["kind"] == "rollback" and version in standing:
+            last = len(standing) - standing[::-1].index(version)
+            standing = standing[:last]
+        elif standing[-1:] != [version]:
+            standing.append(version)
+    return next((version for version in reversed(standing[:-1]) if version != standing[-1]), None)
+
+
+def first_evaluation(connection: Connection, version: str) -> EvaluationRow | None:
+    """The first evaluation of a version, or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.evaluation WHERE version = %s ORDER BY evaluation_id LIMIT 1",
+        (version,),
+    )
+    return EvaluationRow(**row) if row else None
+
+
 def get_evaluation(connection: Connection, evaluation_id: int) -> EvaluationRow:
     """The evaluation of that id. Raises UnknownVersionError."""
     row = fetch_row(connection, "SELECT * FROM future_skills_ops.evaluation WHERE evaluation_id = %s", (evaluation_id,))

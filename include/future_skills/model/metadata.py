@@ -8,9 +8,14 @@ from future_skills.ledger.versions import VersionRow
 from future_skills.store.artifacts import ArtifactExistsError, Store
 
 
-def write_metadata(store: Store, version: VersionRow, dataset: DatasetRow, metrics: dict[str, Any]) -> None:
-    """Write `models/future_skills_model_<version>.json` with the first evaluation's metrics; later ones leave it as it is."""
-    content = {
+def metadata_name(version: VersionRow) -> str:
+    """The file's name in the store."""
+    return f"models/future_skills_model_{version.version}.json"
+
+
+def describe(version: VersionRow, dataset: DatasetRow, metrics: dict[str, Any]) -> dict[str, Any]:
+    """What the file says."""
+    return {
         "model_version": version.version,
         "training_date": version.created_at.isoformat(),
         "training_duration_seconds": version.facts["fit_seconds"],
@@ -35,8 +40,16 @@ def write_metadata(store: Store, version: VersionRow, dataset: DatasetRow, metri
         },
         "metrics": metrics,
     }
-    name = f"models/future_skills_model_{version.version}.json"
+
+
+def to_json(content: dict[str, Any]) -> bytes:
+    """The file's content."""
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode()
+
+
+def write_metadata(store: Store, version: VersionRow, dataset: DatasetRow, metrics: dict[str, Any]) -> None:
+    """Write `models/future_skills_model_<version>.json` with the first evaluation's metrics; later ones leave it as it is."""
     try:
-        store.write(name, json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False).encode())
+        store.write(metadata_name(version), to_json(describe(version, dataset, metrics)))
     except ArtifactExistsError:
         return  # an evaluation before this one wrote it

@@ -33,6 +33,7 @@ from future_skills.model.folds import FEWEST_ROLES
 from future_skills.model.inputs import context_of
 from future_skills.model.libraries import library_versions
 from future_skills.model.metrics import summary
+from future_skills.model.reference import reference_predictions
 from future_skills.model.scores import scores_of
 from future_skills.store.artifacts import Store
 from future_skills.store.models import Packed, pack, save_model
@@ -120,8 +121,11 @@ def fit_version(
     cuts = choose_cuts(scores[decided], levels[decided])
     evaluated = pack(fit_pipeline(inside, configuration, context))
     start = time.perf_counter()
-    served = pack(fit_pipeline(rows, configuration, context))
+    served = fit_pipeline(rows, configuration, context)
     seconds = time.perf_counter() - start
+    reference = reference_predictions(served, rows, context)
+    packed = pack(served)
+    del served
     whole = fit_folds(rows, configuration, folds, configuration.random_state, context, pack)
     fold_of_role = dict(zip(rows["job_role_id"].tolist(), whole.folds.tolist(), strict=True))
     facts = {
@@ -137,9 +141,10 @@ def fit_version(
         "features": list(COLUMNS if context else FEATURES),
         "uninformative": dataset.row.manifest["uninformative"],
         "random_state": configuration.random_state,
+        "reference": reference,
         "cv": _cross_validation(out_of_fold, levels, decided, cuts),
     }
-    artifacts = {"evaluated": evaluated, "served": served, "folds": pack(fold_of_role)}
+    artifacts = {"evaluated": evaluated, "served": packed, "folds": pack(fold_of_role)}
     artifacts |= {fold_artifact(number): pipeline for number, pipeline in whole.pipelines.items()}
     return Fitted(artifacts, cuts.to_dict(), facts)
 

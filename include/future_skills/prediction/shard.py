@@ -102,7 +102,7 @@ def _score(
     bootstrap = version.label_source == "bootstrap"
     signature = Signature(batch.batch_id, version.version, batch.language, bootstrap, version.feature_set)
     tally, samples = Tally(), []
-    for chunk, roles in _chunks(role_index, positions, settings.prediction.chunk_rows):
+    for chunk, roles in chunks_of_roles(role_index, positions, settings.prediction.chunk_rows):
         pairs = role_index[chunk], skill_index[chunk]
         answers = committee.answer(*pairs)
         frame = _frame(scored, committee, pairs, answers, Cuts(**version.cuts))
@@ -129,7 +129,7 @@ class _Context:
     shard: int
 
 
-def _chunks(role_index: np.ndarray, positions: np.ndarray, rows: int) -> Iterator[tuple[slice, np.ndarray]]:
+def chunks_of_roles(role_index: np.ndarray, positions: np.ndarray, rows: int) -> Iterator[tuple[slice, np.ndarray]]:
     """Consecutive roles whose pairs are about `rows` together: the slice of their pairs, and their positions."""
     ends = np.searchsorted(role_index, positions, side="right")
     start = first = 0

@@ -1,6 +1,7 @@
 """What an HR manager was asked, and answered: an append-only record that names the exact artefact."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -8,9 +9,12 @@ from typing import Any, Literal
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import read_sql
-from future_skills.database import execute, fetch_row, fetch_rows
+from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
 from future_skills.domain import FutureSkillsError
+from future_skills.ledger.versions import get_version
 
+LONGEST_REASON = 2_000
+Decision = Literal["approved", "rejected"]
 Event = Literal["requested", "approved", "rejected", "expired", "superseded", "refused"]
 State = Literal["requested", "approved", "rejected", "expired", "superseded"]
 
@@ -21,7 +25,10 @@ class UnknownRequestError(FutureSkillsError):
 
 @dataclass(frozen=True)
 class ApprovalRequest:
-    """A request with its state: what was asked (`requested`), or how it was settled."""
+    """A request with its state: what was asked (`requested`), or how it was settled, by whom and in which run.
+
+    An approval may be deployed until `valid_until`: for as long after the answer as there was time to answer.
+    """
 
     request_id: str
     version: str
@@ -32,6 +39,10 @@ class ApprovalRequest:
     expires_at: datetime
     state: State
     metrics: dict[str, Any]
+    asked_at: datetime | None = None
+    settled_by: str | None = None
+    settled_in: str | None = None
+    valid_until: datetime | None = None
 
 
 def find_request(connection: Connection, request_id: str) -> ApprovalRequest | None:
@@ -54,10 +65,10 @@ def open_requests(connection: Connection) -> list[ApprovalRequest]:
     return [ApprovalRequest(**row) for row in rows]
 
 
-def current_request(connection: Connection, request_id: str | None) -> ApprovalRequest | None:
-    """The request of that id, or the newest, if it is still open."""
+def current_request(connection: Connection, named: Collection[str] = ()) -> ApprovalRequest | None:
+    """The newest open request of those `named`, or of all when none is named."""
     with connection:
-        waiting = [request for request in open_requests(connection) if request_id in {None, request.request_id}]
+        waiting = [request for request in open_requests(connection) if not named or request.request_id in named]
     return waiting[-1] if waiting else None
 
 
@@ -68,6 +79,12 @@ def request_of_version(connection: Connection, version: str) -> ApprovalRequest 
     return ApprovalRequest(**row) if row else None
 
 
+def refused_answers(connection: Connection, request_id: str) -> int:
+    """How many answers to a request did not count."""
+    query = "SELECT count(*) FROM future_skills_ops.approval WHERE request_id = %s AND event = 'refused'"
+    return int(fetch_value(connection, query, (request_id,)))
+
+
 def append_event(
     connection: Connection,
     request: ApprovalRequest,
@@ -76,12 +93,16 @@ def append_event(
     actor: str | None,
     reason: str | None,
     dag_run_id: str | None,
-) -> None:
-    """Append an event to a request, in the caller's transaction."""
-    execute(
+) -> int:
+    """Append an event to a request, in the caller's transaction; returns its number."""
+    until = request.expires_at
+    if event == "approved" and request.asked_at is not None:
+        until = datetime.now(UTC) + (request.expires_at - request.asked_at)
+    row = fetch_row(
         connection,
         "INSERT INTO future_skills_ops.approval (request_id, event, version, digest, evaluation_id, champion_version,"
-        " requested_by, actor, reason, metrics, dag_run_id, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " requested_by, actor, reason, metrics, dag_run_id, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
+        " RETURNING event_id",
         (
             request.request_id,
             event,
@@ -91,12 +112,13 @@ def append_event(
             request.champion_version,
             request.requested_by,
             actor,
-            reason,
+            reason[:LONGEST_REASON].replace("\0", " ") if reason else None,
             json.dumps(request.metrics),
             dag_run_id,
-            request.expires_at,
+            until,
         ),
     )
+    return int(row["event_id"]) if row else 0
 
 
 def lock_request(connection: Connection, request_id: str) -> None:
@@ -107,7 +129,7 @@ def lock_request(connection: Connection, request_id: str) -> None:
 def record_answer(
     connection: Connection,
     request_id: str,
-    decision: Literal["approved", "rejected"],
+    decision: Decision,
     *,
     actor: str | None,
     reason: str | None,
@@ -115,36 +137,69 @@ def record_answer(
 ) -> ApprovalRequest:
     """Record an answer and return the request in its new state.
 
-    An answer after the expiry, or `actor` None (nobody answered), settles it as expired; an answer to a request that is
-    already settled is recorded as refused and changes nothing. The same task recording its answer again changes nothing.
+    An answer after the expiry, or `actor` None (nobody answered), settles it as expired. Recorded as refused, and changing
+    nothing: an answer to a request that is already settled, and an approval by whoever asked for the version, after which
+    the request is as open as before. The same task recording its answer again changes nothing.
     """
     with connection:
         lock_request(connection, request_id)
         request = get_request(connection, request_id)
-        if _recorded(connection, request_id, dag_run_id):
+        if _recorded(connection, request_id, actor, dag_run_id):
             return request
-        event: Event = decision
-        if request.state != "requested":
-            event = "refused"
-        elif actor is None or datetime.now(UTC) > request.expires_at:
-            event = "expired"
-        append_event(connection, request, event, actor=actor, reason=reason, dag_run_id=dag_run_id)
+        event, why = _weigh(connection, request, decision, actor)
+        if why and actor is not None:
+            why += f"; the answer was {decision}" + (f": {reason}" if reason else "")
+        append_event(connection, request, event, actor=actor, reason=why or reason, dag_run_id=dag_run_id)
         return get_request(connection, request_id)
 
 
-def _recorded(connection: Connection, request_id: str, dag_run_id: str | None) -> bool:
+def record_no_answer(connection: Connection, request_id: str, *, dag_run_id: str | None) -> ApprovalRequest:
+    """Record as refused that the question of a run ended without an answer, and return the request, which stays as it is."""
+    why = (
+        "the question ended without an answer: its task failed, or was given a state by hand, which is no approval. "
+        "Airflow's audit log of this run says by whom"
+    )
+    with connection:
+        lock_request(connection, request_id)
+        request = get_request(connection, request_id)
+        if not _recorded(connection, request_id, None, dag_run_id):
+            append_event(connection, request, "refused", actor=None, reason=why, dag_run_id=dag_run_id)
+        return request
+
+
+def _weigh(connection: Connection, request: ApprovalRequest, decision: Decision, actor: str | None) -> tuple[Event, str | None]:
+    """What an answer amounts to, and why when that is not what was answered."""
+    if request.state != "requested":
+        by = f" by {request.settled_by}" if request.settled_by else ""
+        return "refused", f"the request was {request.state} already{by}"
+    if actor is None:
+        return "expired", "nobody answered in time, which counts as rejected"
+    if datetime.now(UTC) > request.expires_at:
+        return "expired", f"answered after {request.expires_at:%Y-%m-%d %H:%M} UTC, when the time was over"
+    if decision == "approved" and actor.casefold() in _requesters(connection, request):
+        return "refused", f"{actor} asked for {request.version}: somebody else has to approve it"
+    return decision, None
+
+
+def _requesters(connection: Connection, request: ApprovalRequest) -> set[str]:
+    """Who asked for the version: for its training, or for the evaluation that made it a candidate; without regard to case."""
+    names = (request.requested_by, get_version(connection, request.version).requested_by)
+    return {name.casefold() for name in names if name}
+
+
+def _recorded(connection: Connection, request_id: str, actor: str | None, dag_run_id: str | None) -> bool:
     query = (
         "SELECT 1 FROM future_skills_ops.approval WHERE request_id = %s AND dag_run_id = %s"
-        " AND event NOT IN ('requested', 'superseded')"
+        " AND actor IS NOT DISTINCT FROM %s AND event NOT IN ('requested', 'superseded')"
     )
-    return fetch_row(connection, query, (request_id, dag_run_id)) is not None
+    return fetch_row(connection, query, (request_id, dag_run_id, actor)) is not None
 
 
 def expire_requests(connection: Connection) -> int:
     """Settle open requests whose time has passed; returns how many."""
     with connection:
         return sum(
-            _settle(connection, request, "expired", reason="nobody answered in time", dag_run_id=None)
+            _settle(connection, request, "expired", reason="nobody answered in time, which counts as rejected", dag_run_id=None)
             for request in open_requests(connection)
             if datetime.now(UTC) > request.expires_at
         )

@@ -13,7 +13,7 @@ from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
 from future_skills.model.gate import judge
-from future_skills.registry.approvals import ApprovalRequest, append_event, find_request, supersede_requests
+from future_skills.registry.approvals import ApprovalRequest, append_event, find_request, get_request, supersede_requests
 
 PROMOTING = frozenset({"promote", "bootstrap"})
 
@@ -130,4 +130,4 @@ def register_candidate(
         )
         append_event(connection, request, "requested", actor=requested_by, reason=None, dag_run_id=dag_run_id)
         record_stage(connection, evaluation.dataset_id, "candidate", "requested", version=version.version, request_id=request_id)
-        return request
+        return get_request(connection, request_id)

@@ -1,9 +1,7 @@
-"""Deployment: the last checks, the row that makes a version the champion, and the pointer the HR application follows."""
+"""Deployment: the last checks, and the row that makes a version the champion."""
 
-import os
-import shlex
-import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
@@ -15,21 +13,22 @@ from future_skills.dataset.reading import load_dataset
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
-from future_skills.ledger.versions import VersionRow, champion, get_version
+from future_skills.ledger.versions import VersionRow, champion, former_champion, get_evaluation, get_version
 from future_skills.model.inputs import context_of
 from future_skills.model.libraries import changed_library
-from future_skills.model.scores import probabilities_of
+from future_skills.model.reference import is_reproduced, predict_reference
 from future_skills.registry.approvals import ApprovalRequest, request_of_version
+from future_skills.registry.candidates import PROMOTING
+from future_skills.registry.file_checks import mend_metadata, verify_artifacts
 from future_skills.registry.page import write_registry
+from future_skills.registry.pointer import point, put_back_on_failure, run_hook
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
-from future_skills.store.signing import SigningKeys, verify
+from future_skills.store.signing import SigningKeys
 
 Kind = Literal["deploy", "rollback"]
-SMOKE_ROWS = 500
-POINTER = "future_skills_model"
-HOOK_SECONDS = 300
 CHAMPION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_champion'))"
+JUDGE_AGAIN = "evaluate it again (future_skills_retraining with version and only_evaluate), which asks an HR manager again"
 
 
 @dataclass(frozen=True)
@@ -47,50 +46,61 @@ class NotDeployableError(FutureSkillsError):
     """A version may not be deployed now."""
 
 
-class DeployHookError(FutureSkillsError):
-    """The command that restarts the HR application failed."""
-
-
 def verify_deployment(
     connection: Connection, store: Store, keys: SigningKeys, version: str, *, kind: Kind = "deploy"
 ) -> VersionRow:
-    """Check the approval (or, for a rollback, that it was deployed before), digest, signature and library versions.
+    """Check the approval (or, for a rollback, that it was deployed before), library versions, digests and signatures.
 
-    Raises NotDeployableError, or UntrustedArtifactError when the file is not the one that was registered.
+    Nothing is unpickled. The JSON beside the model is mended. Raises NotDeployableError, or UntrustedArtifactError when a file
+    is not the one that was registered.
     """
     with connection:
         row = get_version(connection, version)
         _require_right(connection, row, kind)
     if changed := changed_library(row.estimator, row.libraries):
         raise NotDeployableError(f"{version} was made with {changed}: train a new version.")
-    load_model(store, row.artifacts["served"], keys)
+    verify_artifacts(store, keys, row)
+    mend_metadata(connection, store, row)
     return row
 
 
 def version_to_deploy(connection: Connection, kind: Kind) -> str:
-    """The version an order without a name means: the one approved last, or, for a rollback, the one deployed before.
+    """The version an order without a name means: the one approved last, or, for a rollback, the former champion.
 
     Raises NotDeployableError when there is none.
     """
-    query = (
-        "SELECT version FROM future_skills_ops.approval WHERE event = 'approved' ORDER BY event_id DESC LIMIT 1"
-        if kind == "deploy"
-        else "SELECT previous_version FROM future_skills_ops.deployment ORDER BY deployment_id DESC LIMIT 1"
-    )
+    query = "SELECT version FROM future_skills_ops.approval WHERE event = 'approved' ORDER BY event_id DESC LIMIT 1"
     with connection:
-        version = fetch_value(connection, query)
+        version = fetch_value(connection, query) if kind == "deploy" else former_champion(connection)
     if version is None:
-        raise NotDeployableError(
-            f"There is no version to {kind}: none was {'approved' if kind == 'deploy' else 'deployed before'}."
-        )
+        missing = "none was approved" if kind == "deploy" else "none was deployed before the present one"
+        raise NotDeployableError(f"There is no version to {'deploy' if kind == 'deploy' else 'roll back to'}: {missing}.")
     return str(version)
+
+
+def require_checked(version: str | None) -> str:
+    """The version that the check before let through. Raises NotDeployableError when there is none: it did not run."""
+    if not version:
+        raise NotDeployableError("The check before left no version: a state set by hand is no check. Clear the task verify.")
+    return version
+
+
+def require_deployed_before(connection: Connection, version: str) -> None:
+    """Raise NotDeployableError unless the version is or was the champion: only such a one may predict. Commits."""
+    with connection:
+        row = get_version(connection, version)
+        if not _deployed_before(connection, row):
+            raise NotDeployableError(f"{version} was never deployed: it predicts nothing before future_skills_deployment.")
 
 
 def _require_right(connection: Connection, version: VersionRow, kind: Kind) -> ApprovalRequest | None:
     """The approval a deployment acts on; None for a rollback, which needs an earlier deployment instead."""
+    reigning = champion(connection)
     if kind == "rollback":
-        if not _deployed_before(connection, version.version):
+        if not _deployed_before(connection, version):
             raise NotDeployableError(f"{version.version} was never deployed: a rollback returns to a version that was.")
+        if reigning and reigning.version == version.version:
+            raise NotDeployableError(f"{version.version} is deployed: there is nothing to roll back.")
         return None
     request = request_of_version(connection, version.version)
     if request is None or request.state != "approved":
@@ -98,57 +108,83 @@ def _require_right(connection: Connection, version: VersionRow, kind: Kind) -> A
         raise NotDeployableError(f"{version.version} has no approval ({state}): an HR manager approves it first.")
     if request.digest != version.digest:
         raise NotDeployableError(f"The approval of {version.version} names another artefact ({request.digest[:12]}).")
-    reigning = champion(connection)
+    evaluation = get_evaluation(connection, request.evaluation_id)
+    if evaluation.version != version.version or evaluation.verdict not in PROMOTING:
+        raise NotDeployableError(
+            f"The approval of {version.version} rests on evaluation {evaluation.evaluation_id}, which is of "
+            f"{evaluation.version} and says {evaluation.verdict}: {JUDGE_AGAIN}."
+        )
+    if request.valid_until is None or datetime.now(UTC) > request.valid_until:
+        until = f"{request.valid_until:%Y-%m-%d %H:%M} UTC" if request.valid_until else "no time at all"
+        raise NotDeployableError(f"The approval of {version.version} has expired, it was good until {until}: {JUDGE_AGAIN}.")
     if reigning and reigning.version not in {request.champion_version, version.version}:
         raise NotDeployableError(
             f"{version.version} was approved against {request.champion_version or 'no champion'}, but {reigning.version} is "
-            "deployed now: evaluate it again (future_skills_retraining with version and only_evaluate)."
+            f"deployed now: {JUDGE_AGAIN}."
         )
     return request
 
 
-def _deployed_before(connection: Connection, version: str) -> bool:
-    return (
-        fetch_value(connection, "SELECT 1 FROM future_skills_ops.deployment WHERE version = %s LIMIT 1", (version,)) is not None
-    )
+def _deployed_before(connection: Connection, version: VersionRow) -> bool:
+    query = "SELECT 1 FROM future_skills_ops.deployment WHERE (version, digest) = (%s, %s) LIMIT 1"
+    return fetch_value(connection, query, (version.version, version.digest)) is not None
 
 
 def smoke_test(connection: Connection, store: Store, keys: SigningKeys, version: str) -> int:
-    """Predict rows of the version's own dataset with the served artefact; returns how many.
+    """Predict the reference rows of the training with the served artefact; returns how many.
 
-    Raises NotDeployableError unless every probability is finite and each row's sum to 1.
+    Raises NotDeployableError unless every probability is finite, each row's sum to 1, and they are those recorded then.
     """
     with connection:
         row = get_version(connection, version)
         dataset_row = get_dataset(connection, row.dataset_id)
+    reference = row.facts.get("reference")
+    if not reference:
+        raise NotDeployableError(f"No reference predictions of {version} were recorded at its training: train a new version.")
     dataset = load_dataset(store, dataset_row)
-    rows = dataset.training.head(SMOKE_ROWS)
     served = load_model(store, row.artifacts["served"], keys)
-    probabilities = probabilities_of(served, rows, context_of(dataset, row.feature_set))
+    probabilities = predict_reference(served, dataset.training, context_of(dataset, row.feature_set), reference)
     if not (np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1)):
         raise NotDeployableError(f"{version} gives probabilities that are none: it is not deployed.")
-    return len(rows)
+    if not is_reproduced(probabilities, reference):
+        raise NotDeployableError(
+            f"{version} does not predict what it predicted when it was trained: it is not deployed. Train a new version here."
+        )
+    return len(probabilities)
 
 
 def promote(connection: Connection, store: Store, keys: SigningKeys, settings: Settings, order: DeploymentOrder) -> int:
     """Make the ordered version the champion and point the HR application at it; returns the deployment's id.
 
-    The same request key again deploys nothing new, but repairs the pointer. Raises NotDeployableError or DeployHookError.
+    Makes every check itself, whatever ran before. Row and pointer change together, or neither. The same request key again
+    deploys nothing new, but repairs the pointer. Raises what `verify_deployment` and `smoke_test` raise, StoreUnwritableError,
+    or, when all is done, DeployHookError.
     """
     with connection:
-        execute(connection, CHAMPION_LOCK)
-        made = fetch_value(
-            connection, "SELECT deployment_id FROM future_skills_ops.deployment WHERE request_key = %s", (order.request_key,)
-        )
-        deployment_id = made or _insert(connection, order)
+        made = _made(connection, order)
+    if not made:
+        verify_deployment(connection, store, keys, order.version, kind=order.kind)
+        smoke_test(connection, store, keys, order.version)
     with connection:
         execute(connection, CHAMPION_LOCK)
-        _point(connection, store, keys)
+        deployment_id = _made(connection, order) or _insert(connection, order)
+        with put_back_on_failure(store):
+            if reigning := champion(connection):
+                point(store, keys, reigning)
+            connection.commit()
+    with connection:
+        execute(connection, CHAMPION_LOCK)
         loadable = get_version(connection, order.version).loadable_by_hr
         write_registry(connection, store)
     if settings.deploy_hook and loadable:
-        _run_hook(settings.deploy_hook, order.version)
-    return int(deployment_id)
+        run_hook(settings.deploy_hook, order.version)
+    return deployment_id
+
+
+def _made(connection: Connection, order: DeploymentOrder) -> int | None:
+    query = "SELECT deployment_id FROM future_skills_ops.deployment WHERE request_key = %s"
+    found = fetch_value(connection, query, (order.request_key,))
+    return None if found is None else int(found)
 
 
 def _insert(connection: Connection, order: DeploymentOrder) -> int:
@@ -171,28 +207,3 @@ def _insert(connection: Connection, order: DeploymentOrder) -> int:
     )
     record_stage(connection, version.dataset_id, "deployment", order.kind, version=order.version, actor=order.actor)
     return int(row["deployment_id"]) if row else 0
-
-
-def _point(connection: Connection, store: Store, keys: SigningKeys) -> None:
-    """Copy the champion for the HR application, then swap the pointer file: the one step that counts."""
-    reigning = champion(connection)
-    if reigning is None or not reigning.loadable_by_hr:
-        return
-    artifact = reigning.artifacts["served"]
-    content = store.read(artifact.uri)
-    verify(artifact, content, keys)
-    store.replace(f"{POINTER}.pkl", content)
-    pointer = (
-        f"FUTURE_SKILLS_MODEL_PATH={shlex.quote(artifact.uri)}\n"
-        f"FUTURE_SKILLS_MODEL_VERSION={reigning.version}\n"
-        f"FUTURE_SKILLS_MODEL_SHA256={artifact.sha256}\n"
-    )
-    store.replace(f"{POINTER}.env", pointer.encode())
-
-
-def _run_hook(hook: str, version: str) -> None:
-    environment = {**os.environ, "FUTURE_SKILLS_MODEL_VERSION": version}
-    try:
-        subprocess.run(shlex.split(hook), env=environment, check=True, timeout=HOOK_SECONDS)  # noqa: S603 - the operator's own
-    except (OSError, subprocess.SubprocessError) as error:
-        raise DeployHookError(f"{version} is deployed, but DEPLOY_HOOK failed: {error}. Restart the HR application.") from error

@@ -16,12 +16,26 @@ INVISIBLE = frozenset({"Cc", "Cf"})
 """Control characters, and those that turn the direction of what follows."""
 
 
+MARKUP = re.compile(r"[\\|`\[*~]|(?<!\w)_|_(?!\w)")
+ENTITY = re.compile(r"&(?=#?\w+;)")
+ADDRESS = re.compile(r"(?<=http)s?(?=://)|(?<=www)(?=\.)|(?<=@)", re.IGNORECASE)
+"""Where the bare addresses that Markdown turns into links can be broken; escaping alone does not stop that."""
+BREAK = "\u200b"
+LONGEST_NAME = 80
+
+
 def _cell(value: Any) -> str:
     """Text that stays inside its table cell, without markup or links of its own."""
     if value is None:
         return "–"
     visible = "".join(" " if unicodedata.category(character) in INVISIBLE else character for character in str(value))
-    return " ".join(re.sub(r"([\\|`\[*~])", r"\\\1", visible).replace("<", "&lt;").split())
+    escaped = MARKUP.sub(r"\\\g<0>", ENTITY.sub("&amp;", visible)).replace("<", "&lt;")
+    return " ".join(ADDRESS.sub(rf"\g<0>{BREAK}", escaped).split())
+
+
+def _name(value: str) -> str:
+    """A name as a cell, cut where it is too long to read."""
+    return _cell(value if len(value) <= LONGEST_NAME else f"{value[: LONGEST_NAME - 1].rstrip()}…")
 
 
 def _number(value: float | None) -> str:
@@ -38,7 +52,7 @@ def _interval(metric: dict[str, Any]) -> str:
 
 
 def markdown_environment() -> Environment:
-    """Templates of Markdown pages; the filters cell, number, signed and interval make values inert and short."""
+    """Templates of Markdown pages; the filters cell, name, number, signed and interval make values inert and short."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATE_FOLDER),
         undefined=StrictUndefined,
@@ -46,6 +60,6 @@ def markdown_environment() -> Environment:
         lstrip_blocks=True,
         autoescape=False,  # noqa: S701 - Markdown; the cell filter makes values inert
     )
-    environment.filters.update(cell=_cell, number=_number, signed=_signed, interval=_interval)
+    environment.filters.update(cell=_cell, name=_name, number=_number, signed=_signed, interval=_interval)
     environment.globals.update(unknown_accuracy=UNKNOWN_ACCURACY, baseline_names=BASELINE_NAMES)
     return environment

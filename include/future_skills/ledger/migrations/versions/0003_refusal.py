@@ -1,0 +1,18 @@
+"""Refusals; the records of approval and deployment can no longer be emptied as a whole either."""
+
+from alembic import op
+
+from future_skills.config import read_sql
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Create the table and the triggers."""
+    op.get_bind().connection.cursor().execute(read_sql("ledger_refusal"))
+
+
+def downgrade() -> None:
+    """Refuse: the ledger is the audit record."""
+    raise NotImplementedError("The ledger is never downgraded: restore a backup instead.")

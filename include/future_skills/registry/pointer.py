@@ -1,0 +1,66 @@
+"""The pointer the HR application follows: a copy of the champion, and one small file that names it."""
+
+import os
+import shlex
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from future_skills.domain import FutureSkillsError
+from future_skills.ledger.versions import VersionRow
+from future_skills.store.artifacts import Store
+from future_skills.store.signing import SigningKeys, verify
+
+COPY, POINTER = "future_skills_model.pkl", "future_skills_model.env"
+HOOK_SECONDS = 300
+
+
+class DeployHookError(FutureSkillsError):
+    """The command that restarts the HR application failed."""
+
+
+def point(store: Store, keys: SigningKeys, version: VersionRow) -> None:
+    """Copy the version's model, then swap the pointer file: the one step that counts.
+
+    A model the HR application cannot load leaves both alone. Raises UntrustedArtifactError, StoreUnwritableError.
+    """
+    if not version.loadable_by_hr:
+        return
+    artifact = version.artifacts["served"]
+    content = store.read(artifact.uri)
+    verify(artifact, content, keys)
+    store.replace(COPY, content)
+    pointer = (
+        f"FUTURE_SKILLS_MODEL_PATH={shlex.quote(artifact.uri)}\n"
+        f"FUTURE_SKILLS_MODEL_VERSION={version.version}\n"
+        f"FUTURE_SKILLS_MODEL_SHA256={artifact.sha256}\n"
+    )
+    store.replace(POINTER, pointer.encode())
+
+
+@contextmanager
+def put_back_on_failure(store: Store) -> Iterator[None]:
+    """When the block fails, put copy and pointer back as they were, so that the HR application keeps the model it has."""
+    before = {name: path.read_bytes() if (path := store.path(name)).is_file() else None for name in (COPY, POINTER)}
+    try:
+        yield
+    except BaseException:
+        for name, content in before.items():
+            path = store.path(name)
+            if content is not None:
+                store.replace(name, content)
+            elif path.is_file():
+                path.unlink()
+        raise
+
+
+def run_hook(hook: str, version: str) -> None:
+    """Run the operator's command, which finds FUTURE_SKILLS_MODEL_VERSION. Raises DeployHookError."""
+    environment = {**os.environ, "FUTURE_SKILLS_MODEL_VERSION": version}
+    try:
+        subprocess.run(shlex.split(hook), env=environment, check=True, timeout=HOOK_SECONDS)  # noqa: S603 - the operator's own
+    except (OSError, subprocess.SubprocessError) as error:
+        raise DeployHookError(
+            f"{version} is deployed, but DEPLOY_HOOK failed: {error}. Restart the HR application, then clear the task promote: "
+            "it deploys nothing again, and lets the prediction follow."
+        ) from error

@@ -1,0 +1,50 @@
+"""What somebody tried and was not let do: who, when, what and why not, in a table that can only be added to."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+from psycopg2.extensions import connection as Connection
+
+from future_skills.database import HRDatabaseDownError, execute
+from future_skills.domain import FutureSkillsError
+from future_skills.store.artifacts import StoreUnwritableError
+
+Action = Literal["ask", "deploy", "rollback", "predict", "edit"]
+LONGEST_SUBJECT = 200
+NOBODY_REFUSED = (HRDatabaseDownError, StoreUnwritableError)
+"""Errors of the machinery, which another try may mend."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What is tried: `subject` names a version, a request or a file, `actor` is None where Airflow does not say who."""
+
+    action: Action
+    subject: str
+    actor: str | None
+    dag_run_id: str | None
+
+
+def record_refusal(connection: Connection, attempt: Attempt, reason: str) -> None:
+    """Append a refusal, in the caller's transaction."""
+    execute(
+        connection,
+        "INSERT INTO future_skills_ops.refusal (action, subject, actor, reason, dag_run_id) VALUES (%s, %s, %s, %s, %s)",
+        (attempt.action, attempt.subject[:LONGEST_SUBJECT], attempt.actor, reason, attempt.dag_run_id),
+    )
+
+
+@contextmanager
+def refusals_recorded(connection: Connection, attempt: Attempt) -> Iterator[None]:
+    """Record what the block refuses, and commit; the error goes on to whoever tried."""
+    try:
+        yield
+    except NOBODY_REFUSED:
+        raise
+    except FutureSkillsError as error:
+        connection.rollback()
+        with connection:
+            record_refusal(connection, attempt, str(error))
+        raise
