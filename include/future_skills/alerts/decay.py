@@ -1,0 +1,22 @@
+"""The mail about a model that HR's new decisions contradict."""
+
+from urllib.parse import quote
+
+from future_skills.alerts.outbox import Mail
+from future_skills.alerts.rendering import render_mails
+from future_skills.config import Settings
+from future_skills.drift.realised import Decay
+
+
+def decay_alert(settings: Settings, decay: Decay) -> list[Mail]:
+    """Tell the data scientists that a version decays; once per version, metric and month, as it stays so for weeks."""
+    return render_mails(
+        settings,
+        settings.mail.data_scientists,
+        "decay_alert",
+        "decay",
+        f"{decay.version}/{decay.metric}/{decay.week:%Y-%m}",
+        decay=decay,
+        metric={"ap_high": "AP(HIGH)", "macro_f1": "macro-F1"}[decay.metric],
+        link=f"{settings.base_url.rstrip('/')}/dags/{quote('future_skills_drift', safe='')}",
+    )
