@@ -1,10 +1,8 @@
-"""What the data scientist relies on: no alarm without a reason, the column named, a retraining at the right time."""
+"""What the data scientist relies on: no alarm without a reason, and the column named."""
 
-import hashlib
 import json
 import re
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from unittest.mock import Mock
 
 import numpy as np
@@ -12,115 +10,15 @@ import pandas as pd
 import pytest
 
 from future_skills.config import DriftSettings
-from future_skills.database import connect, execute, fetch_row, fetch_value
-from future_skills.dataset.export import content_digest
-from future_skills.dataset.files import to_csv
-from future_skills.dataset.snapshot import TABLES
-from future_skills.domain import FEATURES, NUMERIC_FEATURES
+from future_skills.database import connect, fetch_row, fetch_value
 from future_skills.drift import report as report_module
 from future_skills.drift.columns import ColumnDrift, judge_columns
-from future_skills.drift.policy import is_retraining_due, request_retraining, reusable_dataset
 from future_skills.drift.report import BatchUnfinishedError, report_drift
 from future_skills.drift.samples import load_sample
 from future_skills.ledger.batches import get_batch
-from future_skills.ledger.drift_reports import DriftReportRow, UnknownReportError, get_report, newest_reports
+from future_skills.ledger.drift_reports import newest_reports
 from future_skills.store.artifacts import ArtifactMissingError
-
-ROWS = 400
-NOW = datetime(2026, 11, 23, 3, tzinfo=UTC)
-
-
-def sample_frame(rows: int = ROWS, seed: int = 0) -> pd.DataFrame:
-    """A batch's sample as `score_shard` writes it."""
-    random = np.random.default_rng(seed)
-    frame = pd.DataFrame({"job_role_id": np.arange(rows) % 20, "skill_id": np.arange(rows) // 20})
-    frame["job_role_name"], frame["skill_name"] = "Data scientist", "Python"
-    frame["skill_category"] = random.choice(["Cloud", "Data", "Soft skills"], rows)
-    frame["job_department"] = random.choice(["IT", "Finance"], rows)
-    for name in NUMERIC_FEATURES:
-        frame[name] = random.uniform(0, 1, rows)
-    frame["avg_salary_k"] = 45.0  # constant, as in a company without the view
-    frame["score"] = np.round(random.uniform(0, 100, rows), 2)
-    frame["level"] = np.select([frame["score"] > 70, frame["score"] > 40], ["HIGH", "MEDIUM"], "LOW")
-    return frame[["job_role_id", "skill_id", *FEATURES, "level", "score"]]
-
-
-class Weeks:
-    """A ledger with one version, and the batches of its weeks."""
-
-    def __init__(self, connection, store, settings):
-        self.connection, self.store, self.settings = connection, store, settings
-        self.dataset("20261109T020000000Z-00000000", decided=None)
-        self.version("v1", "20261109T020000000Z-00000000")
-
-    def dataset(self, dataset_id, *, decided=None, as_of=date(2026, 11, 9)):
-        """A dataset with these decided levels, or with bootstrap labels."""
-        digest, rows, files = "0", 0, {}
-        if decided is not None:
-            contents = {f"snapshot/{table}.csv": b"a\n" for table in TABLES}
-            training = pd.DataFrame({"future_need_level": decided, "population": "decided"})
-            contents["dataset.csv"], rows = to_csv(training), len(training)
-            files = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-            digest = content_digest(files)
-            for name, content in contents.items():
-                self.store.write(f"datasets/{dataset_id}/{name}", content)
-        execute(
-            self.connection,
-            "INSERT INTO future_skills_ops.chain (chain_id, origin) VALUES (%s, 'manual')",
-            (dataset_id,),
-        )
-        execute(
-            self.connection,
-            "INSERT INTO future_skills_ops.dataset (dataset_id, uri, digest, as_of, horizon_years, pair_scope, label_source,"
-            " decided_rows, implicit_rows, quarantined, manifest) VALUES (%s, %s, %s, %s, 5, 'all', %s, %s, 0, 0, %s)",
-            (
-                dataset_id,
-                str(self.store.path(f"datasets/{dataset_id}")),
-                digest,
-                as_of,
-                "bootstrap" if decided is None else "hr_decision",
-                rows,
-                json.dumps({"files": files}),
-            ),
-        )
-        self.connection.commit()
-
-    def version(self, name, dataset_id):
-        execute(
-            self.connection,
-            "INSERT INTO future_skills_ops.model_version (version, number, dataset_id, request_key, estimator, preprocessing,"
-            " parameters, feature_set, horizon_years, label_source, loadable_by_hr, artifacts, libraries, cuts, facts)"
-            " VALUES (%s, %s, %s, %s, 'ridge', 'target', '{}', 'core', 5, 'hr_decision', true, '{}', '{}', '{}', '{}')",
-            (name, int(name[1:]), dataset_id, name),
-        )
-        self.connection.commit()
-
-    def batch(self, week, frame, *, version="v1", state="published", decided=None, shards=2):
-        """A batch of a dataset of its own (or, given a dataset's id, of that one); returns the batch's id."""
-        dataset_id = week
-        if isinstance(week, int):
-            dataset_id = f"202611{week:02}T020000000Z-{week:08}"
-            self.dataset(dataset_id, decided=decided, as_of=date(2026, 11, week))
-        batch_id = f"{dataset_id}-{version}-en"
-        execute(
-            self.connection,
-            "INSERT INTO future_skills_ops.prediction_batch (batch_id, dataset_id, version, pair_scope, horizon_years, language,"
-            " state, pairs) VALUES (%s, %s, %s, 'all', 5, 'en', %s, %s)",
-            (batch_id, dataset_id, version, state, len(frame)),
-        )
-        for number in range(shards):
-            part = frame.iloc[number::shards]
-            execute(
-                self.connection,
-                "INSERT INTO future_skills_ops.shard (batch_id, number, job_role_ids, pairs) VALUES (%s, %s, '{}', %s)",
-                (batch_id, number, len(part)),
-            )
-            self.store.write(f"batches/{batch_id}/sample-{number}.csv", to_csv(part))
-        self.connection.commit()
-        return batch_id
-
-    def report(self, batch_id):
-        return report_drift(self.connection, self.store, self.settings, batch_id)
+from support.drift import Weeks, sample_frame
 
 
 @pytest.fixture
@@ -146,7 +44,8 @@ def test_the_same_data_in_other_shards_never_drifts(weeks, store):
     summary = json.loads(store.read(report.json_uri))
     assert summary["columns"] == report.columns
     assert summary["reference"]["batch_id"] == report.reference_batch_id != report.batch_id
-    assert set(summary) == {"reference", "current", "columns", "share", "drifted", "unknown"}
+    assert set(summary) == {"reference", "current", "columns", "share", "drifted", "unknown", "broken", "alarms"}
+    assert summary["reference"]["levels"] == summary["current"]["levels"]
 
 
 def test_random_halves_of_one_population_do_not_drift(weeks):
@@ -200,6 +99,7 @@ def test_missing_values_are_unknown_and_neither_drift_nor_crash(weeks, value):
     assert report.unknown_columns == ["hiring_difficulty"]
     assert (report.unknown, report.drifted) == (True, False)
     column = report.columns["hiring_difficulty"]
+    assert column["problem"] == ("empty" if value == "all" else "missing")
     assert (column["value"], column["drift"]) == (None, None)
     assert column["missing"] == {"reference": 0, "current": len(frame) if value == "all" else 1}
 
@@ -208,7 +108,9 @@ def test_an_empty_sample_is_unknown(weeks, store):
     weeks.batch(16, sample_frame())
     report = weeks.report(weeks.batch(23, sample_frame().iloc[:0]))
     assert set(report.unknown_columns) == set(report.columns)
-    assert "Not comparable" in store.read(report.html_uri).decode()
+    page = store.read(report.html_uri).decode()
+    assert "Data alarm" in page
+    assert "there is no value" in page
 
 
 def test_new_categories_are_named_and_cannot_leave_the_page(weeks, store):
@@ -304,62 +206,74 @@ def test_both_sides_of_the_share_of_columns(drifted, expected):
     assert not judge_columns({**columns, "level": replace(column, kind="level")}, DriftSettings()).drifted
 
 
-@pytest.mark.parametrize(
-    "drifted, days_ago, expected",
-    [
-        ([True, True, False], None, True),
-        ([True, False, True], None, True),
-        ([True, False, False, True], None, False),
-        ([False, True, True], None, False),
-        ([True], None, False),
-        ([], None, False),
-        ([True, True], 7, True),
-        ([True, True], 6.9, False),
-    ],
-)
-def test_when_a_retraining_is_due(drifted, days_ago, expected):
-    report = DriftReportRow(1, "d", "b", "a", "v1", 5, {}, False, False, True, "", "", NOW)
-    reports = [replace(report, drifted=drift) for drift in drifted]
-    last = NOW - timedelta(days=days_ago) if days_ago else None
-    assert is_retraining_due(reports, last, DriftSettings(), NOW) is expected
+# A broken export is a data alarm
 
 
-def test_two_drifted_datasets_ask_once(weeks, settings):
-    weeks.batch(10, sample_frame())
-    drifted = sample_frame().assign(level="HIGH")
-    first, second, third = (weeks.report(weeks.batch(week, drifted)) for week in (16, 23, 30))
-    assert request_retraining(weeks.connection, settings, second.report_id) is None, "a newer report decides"
-    assert request_retraining(weeks.connection, settings, first.report_id) is None
-    request_id = request_retraining(weeks.connection, settings, third.report_id)
-    assert request_id is not None
-    assert request_retraining(weeks.connection, settings, third.report_id) == request_id
-    row = fetch_row(weeks.connection, "SELECT * FROM future_skills_ops.retraining_request")
-    assert row["reason"].startswith("3 of the last 3 datasets drift (")
-    assert row["reason"].endswith("in the newest: level")
+def broken_week(weeks, frame, **batch):
+    """A report of levels that moved beside whatever is broken about the frame."""
+    weeks.batch(16, sample_frame())
+    return weeks.report(weeks.batch(23, frame.assign(level="HIGH", score=99.0), **batch))
 
 
-def test_a_second_request_waits_for_the_cooldown(weeks, settings):
-    weeks.batch(2, sample_frame())
-    drifted = sample_frame().assign(level="HIGH")
-    for week in (9, 16):
-        report = weeks.report(weeks.batch(week, drifted))
-        made = request_retraining(weeks.connection, settings, report.report_id)
-    assert made
-    last = weeks.report(weeks.batch(23, drifted))
-    assert request_retraining(weeks.connection, settings, last.report_id) is None
-    execute(weeks.connection, "UPDATE future_skills_ops.retraining_request SET requested_at = now() - interval '7 days'")
-    weeks.connection.commit()
-    assert request_retraining(weeks.connection, settings, last.report_id) not in {None, made}
+def test_a_feature_that_became_constant_is_an_alarm_and_no_drift(weeks, store):
+    report = broken_week(weeks, sample_frame().assign(trend_score=0.5))
+    assert (report.unknown_columns, report.unknown, report.drifted) == (["trend_score"], True, False)
+    assert report.columns["trend_score"]["problem"] == "constant"
+    assert report.columns["level"]["drift"], "what moved because of it is still shown"
+    assert "one value is left where there were many" in store.read(report.html_uri).decode()
 
 
-def test_a_retraining_uses_the_dataset_while_it_is_young(weeks):
-    report = weeks.report(weeks.batch(16, sample_frame()))
-    exported_at = fetch_value(
-        weeks.connection, "SELECT created_at FROM future_skills_ops.dataset WHERE dataset_id = %s", (report.dataset_id,)
-    )
-    young, old = exported_at + timedelta(hours=23, minutes=59), exported_at + timedelta(hours=24)
-    assert reusable_dataset(weeks.connection, report.report_id, young) == report.dataset_id
-    assert reusable_dataset(weeks.connection, report.report_id, old) is None
-    with pytest.raises(UnknownReportError, match="no drift report 99"):
-        reusable_dataset(weeks.connection, 99, young)
-    assert get_report(weeks.connection, report.report_id) == report
+def test_a_feature_that_was_constant_before_is_none(weeks):
+    weeks.batch(16, sample_frame().assign(trend_score=0.5))
+    report = weeks.report(weeks.batch(23, sample_frame().assign(trend_score=0.5)))
+    assert (report.unknown, report.drifted) == (False, False)
+
+
+def test_an_empty_feature_is_an_alarm_and_no_drift(weeks):
+    report = broken_week(weeks, sample_frame().assign(internal_usage=np.nan))
+    assert (report.unknown, report.drifted) == (True, False)
+
+
+def test_one_missing_value_hides_no_drift_elsewhere(weeks):
+    frame = sample_frame()
+    frame.loc[3, "internal_usage"] = np.nan
+    report = broken_week(weeks, frame)
+    assert (report.unknown, report.drifted) == (True, True)
+
+
+@pytest.mark.parametrize("usage, alarmed", [(2_000, True), (2_001, False)])
+def test_a_source_that_lost_half_its_rows_is_an_alarm_and_no_drift(weeks, store, usage, alarmed):
+    weeks.batch(16, sample_frame(), sources={"usage": 4_000, "reports": 19})
+    report = weeks.report(weeks.batch(23, sample_frame().assign(level="HIGH"), sources={"usage": usage, "reports": 1}))
+    assert (report.unknown, report.drifted) == (alarmed, not alarmed)
+    summary = json.loads(store.read(report.json_uri))
+    stage = fetch_value(weeks.connection, "SELECT stages -> 'drift' FROM future_skills_ops.chain WHERE chain_id LIKE '20261123%'")
+    expected = ["Rows were lost since the batch before: usage fell from 4000 to 2000."] if alarmed else []
+    assert summary["alarms"] == stage["alarms"] == expected
+    assert summary["broken"] is alarmed
+    assert all(column["value"] is not None for column in report.columns.values())
+
+
+def test_half_of_the_pairs_is_an_alarm_even_where_every_distance_is_small(weeks):
+    frame = sample_frame(2_000)
+    weeks.batch(16, frame)
+    report = weeks.report(weeks.batch(23, frame.iloc[:1_000]))
+    assert (report.unknown, report.drifted) == (True, False)
+    assert {column["problem"] for column in report.columns.values()} == {"halved"}
+
+
+def test_a_company_that_stays_small_is_compared_again(weeks):
+    frame = sample_frame(2_000)
+    weeks.batch(9, frame)
+    weeks.batch(16, frame.iloc[:1_000])
+    assert not weeks.report(weeks.batch(23, frame.iloc[:1_000])).unknown
+
+
+def test_the_page_keeps_features_predictions_and_decisions_apart(weeks, store):
+    weeks.batch(16, sample_frame(), decided=["HIGH"] * 10 + ["LOW"] * 90)
+    report = weeks.report(weeks.batch(23, sample_frame(), decided=["HIGH"] * 10 + ["LOW"] * 90))
+    page = store.read(report.html_uri).decode()
+    titles = ("<h2>Features", "<h2>Predictions", "<h2>HR&#39;s decisions")
+    features, predictions, decisions = (page.index(title) for title in titles)
+    assert features < page.index("<td>trend_score") < predictions < page.index("<td>score") < decisions
+    assert decisions < page.index("<td>target") < page.index('<td>HIGH</td><td class="number">10.0%</td>', decisions)

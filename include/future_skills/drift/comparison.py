@@ -1,13 +1,13 @@
 """Compares two samples with Evidently: each column by an explicit method, read from its tests, never crashing on bad data."""
 
 import math
-from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from future_skills.drift.columns import ColumnDrift, WatchedColumn
+from future_skills.drift.columns import ColumnDrift, Problem, WatchedColumn
 from future_skills.drift.samples import Sample
 
 NEW_CATEGORIES_SHOWN = 20
@@ -15,17 +15,29 @@ INERT = str.maketrans({"<": "‹", ">": "›"})
 """Evidently writes values into a script element as they are: a department named `</script>` would end it."""
 
 
-def compare_samples(reference: Sample, current: Sample, watched: list[WatchedColumn]) -> tuple[dict[str, ColumnDrift], str]:
-    """Compare every watched column; returns them by name, and Evidently's report as one self-contained HTML page.
+@dataclass(frozen=True)
+class Comparison:
+    """Every watched column by name, and Evidently's snapshot of those that could be compared."""
 
-    A column that is empty, or misses a value on either side, is unknown and left out of the page.
-    """
+    columns: dict[str, ColumnDrift]
+    snapshot: Any
+
+    def page(self) -> str:
+        """Evidently's report as one self-contained HTML page."""
+        html: str = self.snapshot.get_html_str(as_iframe=False)
+        return html
+
+
+def compare_samples(reference: Sample, current: Sample, watched: list[WatchedColumn]) -> Comparison:
+    """Compare every watched column; one with a problem is unknown, and not on the page."""
     missing = {
         column.name: {"reference": _missing(reference, column.name), "current": _missing(current, column.name)}
         for column in watched
     }
-    comparable = [column for column in watched if _is_comparable(reference, current, column, missing[column.name])]
-    measured, page = _measure(_frame(reference, comparable), _frame(current, comparable), comparable)
+    problems = {column.name: _problem(reference, current, column, missing[column.name]) for column in watched}
+    comparable = [column for column in watched if problems[column.name] is None]
+    snapshot = _measure(_frame(reference, comparable), _frame(current, comparable), comparable)
+    measured = _values_and_flags(snapshot.dict())
     columns = {}
     for column in watched:
         value, drift = measured.get(column.name, (None, None))
@@ -35,10 +47,11 @@ def compare_samples(reference: Sample, current: Sample, watched: list[WatchedCol
             threshold=column.threshold,
             value=value,
             drift=drift,
+            problem=problems[column.name],
             missing=missing[column.name] if any(missing[column.name].values()) else None,
             new_categories=_new_categories(reference, current, column) or None,
         )
-    return columns, page
+    return Comparison(columns, snapshot)
 
 
 def _missing(sample: Sample, column: str) -> int:
@@ -46,9 +59,13 @@ def _missing(sample: Sample, column: str) -> int:
     return int(values.replace([np.inf, -np.inf], np.nan).isna().sum()) if values.dtype.kind == "f" else int(values.isna().sum())
 
 
-def _is_comparable(reference: Sample, current: Sample, column: WatchedColumn, missing: Mapping[str, int]) -> bool:
-    filled = len(reference.values(column.name)) and len(current.values(column.name))
-    return bool(filled) and not any(missing.values())
+def _problem(reference: Sample, current: Sample, column: WatchedColumn, missing: dict[str, int]) -> Problem | None:
+    before, now = reference.values(column.name), current.values(column.name)
+    if missing["reference"] == len(before) or missing["current"] == len(now):
+        return "empty"
+    if any(missing.values()):
+        return "missing"
+    return "constant" if column.kind == "feature" and before.nunique() > 1 and now.nunique() == 1 else None
 
 
 def _new_categories(reference: Sample, current: Sample, column: WatchedColumn) -> list[str]:
@@ -67,9 +84,7 @@ def _frame(sample: Sample, columns: list[WatchedColumn]) -> pd.DataFrame:
     return pd.DataFrame(parts)
 
 
-def _measure(
-    reference: pd.DataFrame, current: pd.DataFrame, columns: list[WatchedColumn]
-) -> tuple[dict[str, tuple[float | None, bool | None]], str]:
+def _measure(reference: pd.DataFrame, current: pd.DataFrame, columns: list[WatchedColumn]) -> Any:
     from evidently import DataDefinition, Dataset, Report  # noqa: PLC0415 - takes seconds; only this task needs it
     from evidently.metrics import ValueDrift  # noqa: PLC0415 - the same
 
@@ -79,8 +94,7 @@ def _measure(
     )
     metrics = [ValueDrift(column=column.name, method=column.method, threshold=column.threshold) for column in columns]
     sides = (Dataset.from_pandas(frame, data_definition=definition) for frame in (current, reference))
-    snapshot = Report(metrics, include_tests=True).run(*sides)
-    return _values_and_flags(snapshot.dict()), snapshot.get_html_str(as_iframe=False)
+    return Report(metrics, include_tests=True).run(*sides)
 
 
 def _values_and_flags(result: dict[str, Any]) -> dict[str, tuple[float | None, bool | None]]:

@@ -1,6 +1,5 @@
 """The drift report of a batch: compared with the first batch its version scored, written to the store and the ledger."""
 
-import html
 import json
 from dataclasses import asdict, replace
 from typing import Any
@@ -13,9 +12,12 @@ from future_skills.database import execute, fetch_value
 from future_skills.domain import FutureSkillsError
 from future_skills.drift.columns import ColumnDrift, Verdict, judge_columns, watched_columns
 from future_skills.drift.comparison import compare_samples
-from future_skills.drift.samples import Sample, load_sample
-from future_skills.ledger.batches import BatchRow, first_batch_of, get_batch
+from future_skills.drift.page import with_heading
+from future_skills.drift.samples import Sample, level_shares, load_sample
+from future_skills.drift.sources import lost_rows, mark_halved, row_counts
+from future_skills.ledger.batches import BatchRow, first_batch_of, get_batch, previous_batch
 from future_skills.ledger.chains import record_stage
+from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.drift_reports import DriftReportRow, get_report, report_of_batch
 from future_skills.store.artifacts import Store
 
@@ -42,17 +44,29 @@ def report_drift(connection: Connection, store: Store, settings: Settings, batch
                 f"Batch {batch_id} is {batch.state}: its drift is reported once future_skills_prediction has finished it."
             )
         first = first_batch_of(connection, batch) or batch
+        lost = _lost_rows(connection, settings, batch)
     reference, current = _load_both(connection, store, settings, first, batch)
     with_target = reference.decided is not None and current.decided is not None
     with threadpool_limits(settings.threads):
-        columns, page = compare_samples(reference, current, watched_columns(settings.drift, with_target=with_target))
+        comparison = compare_samples(reference, current, watched_columns(settings.drift, with_target=with_target))
+    columns = mark_halved(comparison.columns) if lost else comparison.columns
     verdict = judge_columns(columns, settings.drift)
-    summary = _summary(reference, current, columns, verdict)
+    summary = _summary(reference, current, columns, verdict, lost)
+    page = with_heading(comparison.page(), summary, columns, _names(summary, batch))
     uris = {
-        "html_uri": store.replace(f"reports/{batch_id}/drift.html", _with_heading(page, summary).encode()),
-        "json_uri": store.replace(f"reports/{batch_id}/drift.json", _to_json(summary, indent=2).encode()),
+        "html_uri": store.replace(f"reports/{batch_id}/drift.html", page.encode()),
+        "json_uri": store.replace(f"reports/{batch_id}/drift.json", to_json(summary, indent=2).encode()),
     }
     return _record(connection, batch, first, summary, uris)
+
+
+def _lost_rows(connection: Connection, settings: Settings, batch: BatchRow) -> list[str]:
+    """Sources that lost half their rows since the batch before, of whatever version."""
+    before = previous_batch(connection, batch)
+    if before is None:
+        return []
+    counts = [row_counts(get_dataset(connection, one.dataset_id).manifest, one.pairs) for one in (before, batch)]
+    return lost_rows(counts[0], counts[1], settings.dataset.largest_drop)
 
 
 def _load_both(
@@ -67,13 +81,16 @@ def _load_both(
     return reference, current
 
 
-def _summary(reference: Sample, current: Sample, columns: dict[str, ColumnDrift], verdict: Verdict) -> dict[str, Any]:
+def _summary(
+    reference: Sample, current: Sample, columns: dict[str, ColumnDrift], verdict: Verdict, lost: list[str]
+) -> dict[str, Any]:
     """What drift.json holds."""
     return {
         "reference": _described(reference),
         "current": _described(current),
         "columns": {name: column.to_dict() for name, column in columns.items()},
         **asdict(verdict),
+        "alarms": [f"Rows were lost since the batch before: {', '.join(lost)}."] if lost else [],
     }
 
 
@@ -85,36 +102,24 @@ def _described(sample: Sample) -> dict[str, Any]:
         "pair_scope": sample.batch.pair_scope,
         "horizon_years": sample.batch.horizon_years,
         "rows": len(sample.rows),
+        "levels": level_shares(sample.rows["level"]),
         "decided": None if sample.decided is None else len(sample.decided),
+        "decided_levels": None if sample.decided is None else level_shares(sample.decided),
     }
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
+def _names(summary: dict[str, Any], batch: BatchRow) -> dict[str, str]:
+    return {
+        "verdict": "Data alarm" if summary["broken"] else "Drift" if summary["drifted"] else "No drift",
+        "current": f"Batch {batch.batch_id}",
+        "reference": summary["reference"]["batch_id"],
+        "origin": f", the first of version {batch.version}",
+    }
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
     """JSON that PostgreSQL takes: NaN would be a ValueError here, not a refused row there."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False, indent=indent)
-
-
-def _with_heading(page: str, summary: dict[str, Any]) -> str:
-    """Evidently's page under what it does not say: the verdict, what was compared, and what could not be."""
-    columns = summary["columns"]
-    drifted = [name for name, column in columns.items() if column["drift"]]
-    unknown = [name for name, column in columns.items() if column["drift"] is None]
-    verdict = "Drift" if summary["drifted"] else "No drift"
-    lines = [
-        f"Batch {summary['current']['batch_id']} ({summary['current']['rows']} rows) against "
-        f"{summary['reference']['batch_id']} ({summary['reference']['rows']} rows), the first of version "
-        f"{summary['current']['version']}.",
-        f"Drifted columns: {', '.join(drifted) or 'none'}; {summary['share']:.0%} of the features.",
-        *([f"Not comparable, so unknown: {', '.join(unknown)}."] if unknown else []),
-        *(
-            f"New in {name}: {', '.join(column['new_categories'])}."
-            for name, column in columns.items()
-            if "new_categories" in column
-        ),
-    ]
-    items = "".join(f"<li>{html.escape(line)}</li>" for line in lines)
-    heading = f'<section style="font-family: sans-serif; margin: 1.5rem"><h1>{verdict}</h1><ul>{items}</ul></section>'
-    return page.replace("<body>", f"<body>{heading}", 1)
 
 
 def _record(
@@ -126,7 +131,7 @@ def _record(
         "reference_batch_id": first.batch_id,
         "version": batch.version,
         "horizon_years": batch.horizon_years,
-        "columns": _to_json(summary["columns"]),
+        "columns": to_json(summary["columns"]),
         "drifted": summary["drifted"],
         "unknown": summary["unknown"],
         **uris,
@@ -147,5 +152,6 @@ def _record(
             drifted=report.drifted,
             unknown=report.unknown,
             columns=report.drifted_columns,
+            alarms=summary["alarms"],
         )
         return report

@@ -8,7 +8,7 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
 from future_skills.dataset.reading import load_dataset
-from future_skills.domain import NUMERIC_FEATURES
+from future_skills.domain import LEVELS, NUMERIC_FEATURES
 from future_skills.drift.columns import CATEGORIES
 from future_skills.ledger.batches import BatchRow, ShardRow, list_shards
 from future_skills.ledger.datasets import DatasetRow, get_dataset
@@ -49,6 +49,12 @@ def load_sample(connection: Connection, store: Store, settings: Settings, batch:
     if len(rows) > settings.prediction.sample_rows:
         rows = rows.sample(settings.prediction.sample_rows, random_state=settings.training.random_state, ignore_index=True)
     return Sample(batch, dataset, rows, _decided_levels(store, dataset))
+
+
+def level_shares(levels: pd.Series) -> dict[str, float] | None:
+    """The share of each level among `levels`; None when there is none."""
+    shares = levels.value_counts(normalize=True)
+    return {level: float(shares.get(level, 0.0)) for level in LEVELS} if len(shares) else None
 
 
 def _read_shard(store: Store, shard: ShardRow) -> pd.DataFrame:

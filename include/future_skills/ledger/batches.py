@@ -75,6 +75,17 @@ def first_batch_of(connection: Connection, like: BatchRow) -> BatchRow | None:
     return BatchRow(**row) if row else None
 
 
+def previous_batch(connection: Connection, batch: BatchRow) -> BatchRow | None:
+    """The batch finished before this one, of another dataset in the same scope and horizon, by any version; or None."""
+    row = fetch_row(
+        connection,
+        "SELECT * FROM future_skills_ops.prediction_batch WHERE (pair_scope, horizon_years) = (%s, %s) AND dataset_id <> %s"
+        " AND planned_at < %s AND state IN ('published', 'withheld') ORDER BY planned_at DESC LIMIT 1",
+        (batch.pair_scope, batch.horizon_years, batch.dataset_id, batch.planned_at),
+    )
+    return BatchRow(**row) if row else None
+
+
 def newest_published(connection: Connection, horizon_years: int) -> BatchRow | None:
     """The batch published last in a horizon, or None."""
     row = fetch_row(
