@@ -1,8 +1,12 @@
-"""Compares each published batch with the first batch its model scored: features, predictions, decisions.
+"""Compares each published batch with the first batch its model scored, and past predictions with what HR decided since.
 
 **report** writes HTML and JSON to the artefact store and a row to the ledger, one counted report for each dataset. **decide**
 then does nothing (the normal week), or **alert** mails the data scientists, or **request_retraining** starts the retraining in
-refresh mode: when two of the last three datasets drift, the newest included, and not more than once a week.
+refresh mode: when two of the last three datasets drift, the newest included, not more than once a week, with growing pauses when
+retraining changes nothing, and twice in 30 days at most: then a person is asked. A broken export raises a data alarm instead.
+
+**realise** measures the model on the decisions HR made since the dataset before, and mails when it decays. **application_log**
+looks at the HR application's own predictions, where `DRIFT__APPLICATION_LOG` or the form names its log; it asks for nothing.
 """
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -16,7 +20,11 @@ from orchestration.defaults import dag_arguments
 
 @dag(
     schedule=[PREDICTIONS],
-    params={"batch_id": Param(None, type=["null", "string"], title="Prediction batch (default: the newest)")},
+    params={
+        "batch_id": Param(None, type=["null", "string"], title="Prediction batch (default: the newest)"),
+        "application_log": Param(None, type=["null", "string"], title="The HR application's log (default: the setting)"),
+        "days": Param(None, type=["null", "integer"], minimum=1, title="Days of it (default: the setting)"),
+    },
     **dag_arguments("future_skills_drift", __doc__, "drift"),
 )
 def future_skills_drift():
@@ -40,37 +48,75 @@ def future_skills_drift():
 
     @task.branch
     def decide(report_id: int, *, ti) -> list[str]:
-        from future_skills.drift.policy import request_retraining, reusable_dataset
+        from dataclasses import asdict
+
+        from future_skills.drift.policy import next_tasks, request_retraining, reusable_dataset
         from future_skills.ledger.drift_reports import get_report
+        from future_skills.ledger.retraining_requests import run_id_of
 
         with resources() as work:
-            found = get_report(work.connection, report_id)
-            requested = request_retraining(work.connection, work.settings, report_id)
+            decision = request_retraining(work.connection, work.settings, report_id)
             conf = {"report_id": report_id, "dataset_id": reusable_dataset(work.connection, report_id)}
-        ti.xcom_push(key="conf", value=conf)
-        chosen = ["alert"] if found.drifted or found.unknown else []
-        return [*chosen, "request_retraining"] if requested else chosen
+            ti.xcom_push(key="decision", value=asdict(decision))
+            ti.xcom_push(key="conf", value=conf)
+            ti.xcom_push(key="run_id", value=run_id_of(report_id))
+            return next_tasks(get_report(work.connection, report_id), decision)
 
     @task
-    def alert(*, ti) -> None:
+    def alert(report_id: int, *, ti) -> None:
+        from future_skills.alerts.held_back import retraining_held_back
         from future_skills.alerts.messages import data_alarm, drift_alert
+        from future_skills.drift.policy import Decision
         from future_skills.ledger.drift_reports import get_report
+        from future_skills.ledger.retraining_requests import list_requests
         from orchestration.mails import send
 
         with resources() as work:
-            found = get_report(work.connection, ti.xcom_pull(task_ids="report"))
+            found = get_report(work.connection, report_id)
+            decision = Decision(**ti.xcom_pull(task_ids="decide", key="decision"))
+            requests = list_requests(work.connection, found.horizon_years)
             send(work, drift_alert(work.settings, found) if found.drifted else [])
             send(work, data_alarm(work.settings, found) if found.unknown else [])
+            send(work, retraining_held_back(work.settings, found, decision, requests))
 
     request_retraining = TriggerDagRunOperator(
         task_id="request_retraining",
         trigger_dag_id="future_skills_retraining",
-        trigger_run_id="drift__{{ ti.xcom_pull(task_ids='report') }}",
+        trigger_run_id="{{ ti.xcom_pull(task_ids='decide', key='run_id') }}",
         skip_when_already_exists=True,
         conf="{{ ti.xcom_pull(task_ids='decide', key='conf') | tojson }}",
     )
 
-    decide(report()) >> [alert(), request_retraining]
+    @task
+    def realise(report_id: int) -> list[dict]:
+        from future_skills.alerts.decay import decay_alert
+        from future_skills.drift.decisions import realise_decisions
+        from future_skills.drift.realised import decay
+        from future_skills.ledger.drift_reports import get_report
+        from orchestration.mails import send
+
+        with resources() as work:
+            dataset_id = get_report(work.connection, report_id).dataset_id
+            measured = realise_decisions(work.connection, work.store, work.keys, work.settings, dataset_id)
+            found = decay(work.connection, work.settings)
+            send(work, decay_alert(work.settings, found) if found else [])
+        return measured
+
+    @task
+    def application_log(report_id: int, *, params) -> dict:
+        from future_skills.drift.application_report import report_application_log
+
+        with resources() as work:
+            path = params["application_log"] or work.settings.drift.application_log
+            if not path:
+                raise AirflowSkipException("No log of the HR application is named.")
+            days = params["days"] or work.settings.drift.application_log_days
+            return report_application_log(work.connection, work.store, work.settings, report_id, path, days)
+
+    reported = report()
+    decide(reported) >> [alert(reported), request_retraining]
+    realise(reported)
+    application_log(reported)
 
 
 future_skills_drift()

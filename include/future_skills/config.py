@@ -95,6 +95,14 @@ class DriftSettings(BaseModel):
     retrain_drifted: int = Field(2, description="Drifted datasets among the last `retrain_window` that ask for it.")
     retrain_window: int = Field(3, description="Datasets looked at.")
     retrain_cooldown: timedelta = Field(timedelta(days=7), description="At most one automatic retraining in this time.")
+    retrain_budget: int = Field(2, ge=0, description="Automatic retrainings in 30 days; then a person is asked.")
+    application_log: str | None = Field(None, description="The HR application's predictions_monitoring.jsonl, to watch it too.")
+    application_log_days: int = Field(7, ge=1, description="Days of it that are compared.")
+    decay_weeks: int = Field(8, ge=1, description="Weeks of HR's new decisions that a model is judged on.")
+    decay_minimum_decisions: int = Field(100, description="Fewer new decisions raise no decay alert.")
+    decay_minimum_high: int = Field(10, description="Fewer HIGH among them say nothing about AP(HIGH).")
+    decay_ap_high_kept: Fraction = Field(0.5, description="Share of the evaluation's AP(HIGH) above chance that must remain.")
+    decay_macro_f1_lost: Fraction = Field(0.15, description="Macro-F1 that may be lost since the evaluation.")
 
 
 class MailSettings(BaseModel):

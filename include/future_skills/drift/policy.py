@@ -1,7 +1,9 @@
-"""When drift asks for a retraining, and which dataset it should use."""
+"""What follows from a drift report: a mail, a retraining, a question to a person, or nothing."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from psycopg2.extensions import connection as Connection
 
@@ -9,59 +11,80 @@ from future_skills.config import DriftSettings, Settings
 from future_skills.database import execute, fetch_value
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.drift_reports import DriftReportRow, get_report, newest_reports
+from future_skills.ledger.retraining_requests import RetrainingRequest, add_request, list_requests, request_of_report
 
 REQUEST_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_retraining_request'))"
 REUSABLE_FOR = timedelta(hours=24)
+MONTH = timedelta(days=30)
 
 
-def is_retraining_due(
-    reports: Sequence[DriftReportRow], last_request: datetime | None, thresholds: DriftSettings, now: datetime
-) -> bool:
-    """Do enough of the newest counted reports (newest first) drift, the newest among them, and not too soon again?"""
+@dataclass(frozen=True)
+class Decision:
+    """Is a retraining asked for (`request_id` then names it), or wanted but held back, and by what?
+
+    cooldown: the last one was too short a time ago; budget: a month has no more of them, a person has to look.
+    """
+
+    retrain: bool
+    reason: str
+    held_back: Literal["cooldown", "budget"] | None = None
+    request_id: int | None = None
+
+
+def decide_retraining(
+    reports: Sequence[DriftReportRow], requests: Sequence[RetrainingRequest], thresholds: DriftSettings, now: datetime
+) -> Decision:
+    """Decide from the counted reports and the requests made so far, both newest first.
+
+    Wanted when enough of the newest reports drift, the newest among them; those of another version do not count, as what
+    they saw led to this one. Held back by `retrain_cooldown` since the last request, doubled for each request that this
+    version has outlived (its retraining failed, or was kept or rejected), and by `retrain_budget` requests in 30 days.
+    """
     window = reports[: thresholds.retrain_window]
     if not window or not window[0].drifted:
-        return False
-    if last_request is not None and now - last_request < thresholds.retrain_cooldown:
-        return False
-    return sum(report.drifted for report in window) >= thresholds.retrain_drifted
+        return Decision(retrain=False, reason="the newest dataset does not drift")
+    drifted = [report for report in window if report.drifted and report.version == window[0].version]
+    reason = f"{len(drifted)} of the last {len(window)} datasets drift ({', '.join(one.dataset_id for one in drifted)})"
+    if len(drifted) < thresholds.retrain_drifted:
+        return Decision(retrain=False, reason=f"{reason}, {thresholds.retrain_drifted} are needed")
+    reason = f"{reason}; in the newest: {', '.join(window[0].drifted_columns)}"
+    waits = [(requests[0], thresholds.retrain_cooldown)] if requests else []
+    outlived = [request for request in requests if request.version == window[0].version]
+    if outlived:
+        waits.append((outlived[0], thresholds.retrain_cooldown * 2 ** (len(outlived) - 1)))
+    if any(now - request.requested_at < wait for request, wait in waits):
+        return Decision(retrain=False, reason=reason, held_back="cooldown")
+    if sum(now - request.requested_at < MONTH for request in requests) >= thresholds.retrain_budget:
+        return Decision(retrain=False, reason=reason, held_back="budget")
+    return Decision(retrain=True, reason=reason)
 
 
-def request_retraining(connection: Connection, settings: Settings, report_id: int) -> int | None:
-    """Record that drift asks for a retraining, when it does; returns the request's id, or None.
+def next_tasks(report: DriftReportRow, decision: Decision) -> list[str]:
+    """The tasks that follow: a mail for whatever drifts, is unknown or waits for a person; a retraining where drift asks."""
+    told = report.drifted or report.unknown or decision.held_back == "budget"
+    return ["alert"] * told + ["request_retraining"] * decision.retrain
+
+
+def request_retraining(connection: Connection, settings: Settings, report_id: int) -> Decision:
+    """Decide whether drift asks for a retraining, and record the request when it does.
 
     The same report again returns the request it made. A report that is not counted, or no longer the newest, never asks.
     Raises UnknownReportError.
     """
     with connection:
         execute(connection, REQUEST_LOCK)
-        made = fetch_value(connection, "SELECT id FROM future_skills_ops.retraining_request WHERE report_id = %s", (report_id,))
-        if made:
-            return int(made)
         report = get_report(connection, report_id)
+        made = request_of_report(connection, report_id)
+        if made:
+            return Decision(retrain=True, reason=made.reason, request_id=made.request_id)
         reports = newest_reports(connection, report.horizon_years, settings.drift.retrain_window)
         if not reports or reports[0].report_id != report_id:
-            return None
-        last = fetch_value(
-            connection,
-            "SELECT max(requested_at) FROM future_skills_ops.retraining_request"
-            " JOIN future_skills_ops.drift_report USING (report_id) WHERE horizon_years = %s",
-            (report.horizon_years,),
-        )
-        if not is_retraining_due(reports, last, settings.drift, fetch_value(connection, "SELECT now()")):
-            return None
-        return int(
-            fetch_value(
-                connection,
-                "INSERT INTO future_skills_ops.retraining_request (report_id, reason) VALUES (%s, %s) RETURNING id",
-                (report_id, _reason(reports)),
-            )
-        )
-
-
-def _reason(reports: Sequence[DriftReportRow]) -> str:
-    drifted = [report.dataset_id for report in reports if report.drifted]
-    columns = ", ".join(reports[0].drifted_columns)
-    return f"{len(drifted)} of the last {len(reports)} datasets drift ({', '.join(drifted)}); in the newest: {columns}"
+            return Decision(retrain=False, reason="another report decides: this one is not counted, or no longer the newest")
+        requests = list_requests(connection, report.horizon_years)
+        decision = decide_retraining(reports, requests, settings.drift, fetch_value(connection, "SELECT now()"))
+        if not decision.retrain:
+            return decision
+        return Decision(retrain=True, reason=decision.reason, request_id=add_request(connection, report_id, decision.reason))
 
 
 def reusable_dataset(connection: Connection, report_id: int, now: datetime | None = None) -> str | None:

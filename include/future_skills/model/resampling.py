@@ -51,6 +51,14 @@ def macro_f1_of(levels: np.ndarray, predicted: np.ndarray, role: np.ndarray, dra
     return mean
 
 
+def accuracy_of(levels: np.ndarray, predicted: np.ndarray, role: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Share of right levels in each resample; NaN where it has no row."""
+    hits, rows = (np.bincount(role, weights=one, minlength=drawn.shape[1]) for one in (levels == predicted, np.ones(len(role))))
+    total = drawn @ rows
+    share: np.ndarray = np.divide(drawn @ hits, total, out=np.full_like(total, np.nan), where=total > 0)
+    return share
+
+
 def interval(values: np.ndarray) -> list[float] | None:
     """The 2.5th and 97.5th percentile, or None when no resample could be measured."""
     known = values[np.isfinite(values)]

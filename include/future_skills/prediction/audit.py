@@ -1,24 +1,21 @@
 """The last look at a scored batch before anything is published."""
 
 import json
-from typing import Any
 
-import pandas as pd
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
-from future_skills.dataset.files import from_csv
 from future_skills.domain import LEVELS, FutureSkillsError
 from future_skills.ledger.batches import BatchRow, ShardRow, get_batch, list_shards, newest_published
 from future_skills.ledger.chains import record_stage
+from future_skills.prediction.monitoring import write_monitoring
 from future_skills.prediction.staging import RUN_AGAIN, create_stage, lost_shards, staged_sql
 from future_skills.store.artifacts import Store
 
 SMALLEST_SHARE_COMPARED = 100
 """Pairs below which a level share says nothing."""
 DELETES_ALWAYS_ALLOWED = 20
-MONITORED_FEATURES = ("trend_score", "internal_usage", "training_requests", "scarcity_index")
 COUNTS = ("inserted", "updated", "unchanged", "deleted", "restored", "taken_over")
 
 
@@ -48,7 +45,7 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
             record_stage(connection, batch.dataset_id, "prediction", "audit failed", findings=findings)
     if findings:
         raise AuditFailedError(f"Batch {batch_id} is not published: " + "; ".join(findings) + ".")
-    _write_monitoring(store, settings, batch, shards)
+    write_monitoring(store, settings, batch, shards)
     with connection:
         execute(
             connection,
@@ -118,27 +115,3 @@ def _shares(connection: Connection, settings: Settings, batch: BatchRow, levels:
                     f"(allowed: {limit:.0%}, PREDICTION__LARGEST_LEVEL_SHIFT)"
                 )
     return findings
-
-
-def _write_monitoring(store: Store, settings: Settings, batch: BatchRow, shards: list[ShardRow]) -> None:
-    """Lines in the HR application's predictions_monitoring.jsonl format, sampled, one file per batch."""
-    parts = [from_csv(store.read(f"{batch.sample_uri}/sample-{shard.number}.csv")) for shard in shards if shard.pairs]
-    sample = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    if len(sample) > settings.prediction.monitoring_rows:
-        sample = sample.sample(settings.prediction.monitoring_rows, random_state=settings.training.random_state).sort_index()
-    stamp = batch.planned_at.replace(tzinfo=None).isoformat()
-    lines = [json.dumps(_monitoring_line(row, batch, stamp)) for row in sample.to_dict("records")]
-    store.replace(f"batches/{batch.batch_id}/predictions_monitoring.jsonl", "".join(f"{line}\n" for line in lines).encode())
-
-
-def _monitoring_line(row: dict[Any, Any], batch: BatchRow, stamp: str) -> dict[str, Any]:
-    return {
-        "timestamp": stamp,
-        "job_role_id": row["job_role_id"],
-        "skill_id": row["skill_id"],
-        "predicted_level": row["level"],
-        "score": round(float(row["score"]), 2),
-        "engine": "future_skills",
-        "model_version": batch.version,
-        "features": {name: row[name] for name in MONITORED_FEATURES},
-    }

@@ -1,0 +1,33 @@
+"""The mail about a retraining that drift asks for and only a person may start."""
+
+from urllib.parse import quote
+
+from future_skills.alerts.outbox import Mail
+from future_skills.alerts.rendering import render_mails
+from future_skills.config import Settings
+from future_skills.drift.policy import Decision
+from future_skills.ledger.drift_reports import DriftReportRow
+from future_skills.ledger.retraining_requests import RetrainingRequest
+
+
+def retraining_held_back(
+    settings: Settings, report: DriftReportRow, decision: Decision, requests: list[RetrainingRequest]
+) -> list[Mail]:
+    """Ask the data scientists to decide, with what became of the last `requests`; none unless the budget holds it back.
+
+    Once per version and month.
+    """
+    if decision.held_back != "budget":
+        return []
+    return render_mails(
+        settings,
+        settings.mail.data_scientists,
+        "retraining_held_back",
+        "retraining_held_back",
+        f"{report.version}/{report.created_at:%Y-%m}",
+        report=report,
+        reason=decision.reason,
+        requests=requests,
+        budget=settings.drift.retrain_budget,
+        link=f"{settings.base_url.rstrip('/')}/dags/{quote('future_skills_retraining', safe='')}",
+    )
