@@ -64,8 +64,8 @@ def future_skills_drift():
 
     @task
     def alert(report_id: int, *, ti) -> None:
+        from future_skills.alerts.drift_mails import drift_mails
         from future_skills.alerts.held_back import retraining_held_back
-        from future_skills.alerts.messages import data_alarm, drift_alert
         from future_skills.drift.policy import Decision
         from future_skills.ledger.drift_reports import get_report
         from future_skills.ledger.retraining_requests import list_requests
@@ -75,8 +75,7 @@ def future_skills_drift():
             found = get_report(work.connection, report_id)
             decision = Decision(**ti.xcom_pull(task_ids="decide", key="decision"))
             requests = list_requests(work.connection, found.horizon_years)
-            send(work, drift_alert(work.settings, found) if found.drifted else [])
-            send(work, data_alarm(work.settings, found) if found.unknown else [])
+            send(work, drift_mails(work.connection, work.store, work.settings, found))
             send(work, retraining_held_back(work.settings, found, decision, requests))
 
     request_retraining = TriggerDagRunOperator(

@@ -1,8 +1,10 @@
-"""Every half hour: sends mails that wait, notices a week without a dataset, expires requests, sweeps what nobody needs.
+"""Every half hour: sends mails that wait, notices a chain that is late, expires requests, sweeps what nobody needs.
 
-**send_outbox** tries again what a mail server refused. **check_lateness** mails DevOps when no dataset was accepted for more
-than a week. **expire_requests** settles approvals that nobody answered in time. **sweep** drops staging tables and files that
-a crash left behind, and changes of predictions older than 400 days; nothing the ledger names is ever removed.
+**send_outbox** tries again what a mail server did not take, with growing pauses, and tells DevOps what it never will.
+**check_lateness** mails DevOps when no dataset was accepted for more than a week, or when its predictions or their drift report
+are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
+**expire_requests** settles approvals that nobody answered in time. **sweep** drops staging tables and files that a crash left
+behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,23 +23,35 @@ from orchestration.defaults import dag_arguments
 def future_skills_watch():
     @task
     def send_outbox() -> dict:
-        from future_skills.alerts.outbox import send_outbox
+        from orchestration.mails import send_waiting, warn_of_missing_addresses
 
         with resources() as work:
-            summary = send_outbox(work.connection, work.settings.mail)
-        return {"sent": summary.sent, "failed": summary.failed}
+            warn_of_missing_addresses(work.settings)
+            summary = send_waiting(work.connection, work.settings)
+        return {"sent": summary.sent, "failed": summary.failed, "given_up": [vars(lost) for lost in summary.given_up]}
 
     @task
     def check_lateness() -> str | None:
-        from future_skills.alerts.lateness import late_since
+        from future_skills.alerts.lateness import find_late
         from future_skills.alerts.messages import late_chain
         from orchestration.mails import send
 
         with resources() as work:
-            late = late_since(work.connection, work.settings, datetime.now(UTC))
+            late = find_late(work.connection, work.settings, datetime.now(UTC))
             if late:
                 send(work, late_chain(work.settings, late))
-        return late.isoformat() if late else None
+        return f"no {late.stage} since {late.since.isoformat()}" if late else None
+
+    @task
+    def check_reports() -> list[int]:
+        from future_skills.alerts.drift_mails import drift_mails, unmailed_reports
+        from orchestration.mails import send
+
+        with resources() as work:
+            reports = unmailed_reports(work.connection, work.settings.horizon_years)
+            for report in reports:
+                send(work, drift_mails(work.connection, work.store, work.settings, report))
+        return [report.report_id for report in reports]
 
     @task
     def expire_requests() -> int:
@@ -56,7 +70,7 @@ def future_skills_watch():
             stages = sweep_stages(work.connection, params["keep_hours"])
             return {"stages": len(stages), **sweep(work.connection, work.store, datetime.now(UTC), kept)}
 
-    [send_outbox(), check_lateness(), expire_requests(), sweep()]
+    [send_outbox(), check_lateness(), check_reports(), expire_requests(), sweep()]
 
 
 future_skills_watch()

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from future_skills.alerts.mail import Mail, message_id_of
 from future_skills.alerts.messages import approval_request
-from future_skills.alerts.outbox import Mail, message_id_of
 from future_skills.config import Settings
 from future_skills.registry.approvals import ApprovalRequest
 

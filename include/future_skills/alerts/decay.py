@@ -2,7 +2,7 @@
 
 from urllib.parse import quote
 
-from future_skills.alerts.outbox import Mail
+from future_skills.alerts.mail import Mail
 from future_skills.alerts.rendering import render_mails
 from future_skills.config import Settings
 from future_skills.drift.realised import Decay

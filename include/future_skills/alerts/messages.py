@@ -1,14 +1,18 @@
 """The mails: what happened, what it means, what to do, and where to look. Each goes to one role's addresses."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from psycopg2.extensions import connection as Connection
 
 from future_skills.alerts.digest import read_digest
-from future_skills.alerts.outbox import Mail
-from future_skills.alerts.rendering import render_mails
+from future_skills.alerts.digest_plots import digest_plots
+from future_skills.alerts.lateness import DAG_OF_STAGE, Late
+from future_skills.alerts.mail import Mail
+from future_skills.alerts.outbox import GivenUp
+from future_skills.alerts.rendering import NO_PICTURES, render_mails
+from future_skills.alerts.words import WORDS
 from future_skills.config import Settings
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.drift_reports import DriftReportRow
@@ -17,14 +21,31 @@ from future_skills.registry.approvals import ApprovalRequest
 from future_skills.registry.deployment import Kind
 
 LONGEST_ERROR = 4_000
+UNDELIVERED = "undelivered"
+
+
+DASHBOARD = "/plugin/future-skills"
 
 
 def _dag_link(settings: Settings, dag_id: str) -> str:
     return f"{settings.base_url.rstrip('/')}/dags/{quote(dag_id, safe='')}"
 
 
-def drift_alert(settings: Settings, report: DriftReportRow) -> list[Mail]:
-    """Tell the data scientists that a report drifts; none for one that does not."""
+def _dashboard_link(settings: Settings) -> str:
+    return f"{settings.base_url.rstrip('/')}{DASHBOARD}"
+
+
+def drift_alert(
+    settings: Settings,
+    report: DriftReportRow,
+    *,
+    since: Mapping[str, Any] | None = None,
+    pictures: Mapping[str, bytes] = NO_PICTURES,
+) -> list[Mail]:
+    """Tell the data scientists that a report drifts; none for one that does not.
+
+    `since` says for a column when it began ({at, reports}); the picture `worst` shows the column that moved most.
+    """
     if not report.drifted:
         return []
     return render_mails(
@@ -33,10 +54,13 @@ def drift_alert(settings: Settings, report: DriftReportRow) -> list[Mail]:
         "drift_alert",
         "drift",
         report.dataset_id,
+        pictures=pictures,
         report=report,
         drifted={name: report.columns[name] for name in report.drifted_columns},
+        worst=report.worst_column,
+        since=since or {},
         thresholds=settings.drift,
-        link=_dag_link(settings, "future_skills_drift"),
+        link=_dashboard_link(settings),
     )
 
 
@@ -52,7 +76,7 @@ def data_alarm(settings: Settings, report: DriftReportRow) -> list[Mail]:
         report.dataset_id,
         report=report,
         unknown={name: report.columns[name] for name in report.unknown_columns},
-        link=_dag_link(settings, "future_skills_drift"),
+        link=_dashboard_link(settings),
     )
 
 
@@ -87,17 +111,17 @@ def approval_request(settings: Settings, request: ApprovalRequest, link: str) ->
 
 
 def _figures(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """Headline metrics, each beside what the baselines reach; what was not measured is None."""
+    """The headline metrics of the new model, then of the deployed one and the baselines; what was not measured is None."""
+    names = ("ap_high", "macro_f1", "weighted_f1")
     baselines = metrics.get("baselines") or {}
-    others = ("majority", "rules", "skill_share", "champion")
-    return [
-        {
-            "label": label,
-            "metric": metrics["overall"].get(name, {}),
-            "baselines": [(baselines.get(other) or {}).get(name) for other in others],
-        }
-        for name, label in (("ap_high", "AP(HIGH)"), ("macro_f1", "macro-F1"), ("weighted_f1", "weighted F1"))
-    ]
+    new = {"name": "new", **{name: metrics["overall"].get(name, {}) for name in names}}
+    others = ("champion", "skill_share", "rules", "majority")
+    return [new, *({"name": other, **_points(baselines[other], names)} for other in others if other in baselines)]
+
+
+def _points(measured: dict[str, Any] | None, names: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+    """Metrics without intervals, in the shape of those that have one."""
+    return {name: {"value": (measured or {}).get(name)} for name in names}
 
 
 def deployment_wanted(settings: Settings, request: ApprovalRequest) -> list[Mail]:
@@ -131,39 +155,70 @@ def deployment_notice(
     )
 
 
-def task_failure(settings: Settings, *, dag_id: str, task_id: str, run_id: str, error: str, link: str) -> list[Mail]:
-    """Tell DevOps that a run failed, once however many of its tasks do. An empty `task_id` means the run itself."""
+def task_failure(
+    settings: Settings, *, dag_id: str, task_id: str, run_id: str, error: str, link: str, period: str | None = None
+) -> list[Mail]:
+    """Tell DevOps that a run failed, once however many of its tasks do, or once in `period`.
+
+    An empty `task_id` means the run itself.
+    """
     return render_mails(
         settings,
         settings.mail.devops,
         "task_failure",
         "failure",
-        f"{dag_id}/{run_id}",
+        period or f"{dag_id}/{run_id}",
         dag_id=dag_id,
         task_id=task_id,
         run_id=run_id,
+        once_a_day=period is not None,
         detail=error[:LONGEST_ERROR],
         link=link,
     )
 
 
-def late_chain(settings: Settings, last_accepted_at: datetime) -> list[Mail]:
-    """Tell DevOps that no dataset was accepted since; one mail for each gap, however long it lasts."""
+def late_chain(settings: Settings, late: Late) -> list[Mail]:
+    """Tell DevOps what is late; one mail for each gap, however long it lasts."""
+    dag_id = DAG_OF_STAGE[late.stage]
     return render_mails(
         settings,
         settings.mail.devops,
         "late_chain",
         "late_chain",
-        last_accepted_at.isoformat(),
-        last_accepted_at=last_accepted_at,
+        f"{late.stage}/{late.dataset_id or late.since.isoformat()}",
+        late=late,
+        dag_id=dag_id,
         schedule=settings.weekly_schedule,
-        link=_dag_link(settings, "future_skills_retraining"),
+        link=_dag_link(settings, dag_id),
+    )
+
+
+def undelivered(settings: Settings, given_up: Sequence[GivenUp]) -> list[Mail]:
+    """Tell DevOps which mails were given up; none about a mail of this very kind, and none to an address that was refused."""
+    lost = [one for one in given_up if one.cause != UNDELIVERED]
+    if not lost:
+        return []
+    refused = {one.recipient for one in given_up}
+    return render_mails(
+        settings,
+        [address for address in settings.mail.devops if address not in refused],
+        UNDELIVERED,
+        UNDELIVERED,
+        f"{lost[0].cause}/{lost[0].period}/{lost[0].recipient}",
+        given_up=lost,
+        link=_dag_link(settings, "future_skills_watch"),
     )
 
 
 def weekly_digest(settings: Settings, connection: Connection, batch: BatchRow) -> list[Mail]:
-    """Tell the HR managers what a published batch says and what it changed; none for a batch that was not published."""
+    """Tell the HR managers what a published batch says and what it changed; none for a batch that was not published.
+
+    That nothing changed is news once a week.
+    """
     if batch.state != "published" or not settings.mail.drh_managers:
+        return []
+    digest = read_digest(connection, batch)
+    if digest.quiet and digest.mailed_lately:
         return []
     return render_mails(
         settings,
@@ -171,7 +226,8 @@ def weekly_digest(settings: Settings, connection: Connection, batch: BatchRow) -
         "weekly_digest",
         "digest",
         batch.batch_id,
+        pictures=digest_plots(digest, WORDS[settings.future_skills_language]),
         batch=batch,
-        digest=read_digest(connection, batch),
-        link=_dag_link(settings, "future_skills_prediction"),
+        digest=digest,
+        link=_dashboard_link(settings),
     )

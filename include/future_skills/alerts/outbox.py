@@ -1,203 +1,180 @@
 """The outbox: mails are rows first, written with what they tell about, and sent afterwards, each once."""
 
+import base64
 import contextlib
-import hashlib
 import json
 import smtplib
-import socket
-import ssl
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from email.message import EmailMessage
-from email.utils import format_datetime, localtime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from future_skills.config import MailSettings
-from future_skills.database import execute, fetch_row, fetch_rows
+from future_skills.alerts.mail import Mail, message_of
+from future_skills.alerts.mail_server import PATIENCE, Refusal, deliver, mail_server
+from future_skills.config import MailSettings, read_sql
+from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
 
 LONGEST_ERROR = 500
-ABOUT_ONE_MAIL = (
-    smtplib.SMTPRecipientsRefused,
-    smtplib.SMTPSenderRefused,
-    smtplib.SMTPDataError,
-    smtplib.SMTPNotSupportedError,
-    ValueError,
+FIRST_PAUSE = timedelta(minutes=10)
+LONGEST_PAUSE = timedelta(hours=4)
+OLDEST = timedelta(days=14)
+"""A mail that nobody took for so long is given up."""
+LONGEST_ROUND = timedelta(minutes=5)
+"""After so long the rest is left to the next round: a task waits no longer for its mails."""
+DUE = (
+    "SELECT EXISTS (SELECT FROM future_skills_ops.outbox"
+    " WHERE sent_at IS NULL AND given_up_at IS NULL AND next_attempt_at <= clock_timestamp())"
 )
-"""What a server, or the mail format, has against a single mail; any other trouble is the server's own."""
 
 
 @dataclass(frozen=True)
-class Mail:
-    """One mail to one person. There is never a second one with the same cause, period and recipient."""
+class GivenUp:
+    """A mail that will not be tried again, and why."""
 
     cause: str
     period: str
     recipient: str
     subject: str
-    text: str
-    html: str
-    message_id: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class SendSummary:
-    """Mails sent, and mails tried in vain, which wait for the next try."""
+    """Mails sent, mails tried in vain that wait for the next try, and mails given up."""
 
-    sent: int
-    failed: int
-
-
-def message_id_of(cause: str, period: str, recipient: str, sender: str) -> str:
-    """The Message-ID of a mail: always the same, so that a mail program shows a mail sent twice after a crash once."""
-    digest = hashlib.sha256(json.dumps([cause, period, recipient]).encode()).hexdigest()
-    return f"<{digest[:32]}@{sender.rsplit('@', 1)[-1]}>"
+    sent: int = 0
+    failed: int = 0
+    given_up: tuple[GivenUp, ...] = ()
 
 
 def enqueue(connection: Connection, mails: Iterable[Mail]) -> int:
     """Put mails into the outbox, in the caller's transaction; returns how many were new."""
-    return sum(
-        execute(
-            connection,
-            "INSERT INTO future_skills_ops.outbox (cause, period, recipient, subject, text_part, html_part, message_id)"
-            " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            (mail.cause, mail.period, mail.recipient, mail.subject, mail.text, mail.html, mail.message_id),
-        )
-        for mail in mails
-    )
+    return sum(execute(connection, read_sql("alerts/enqueue_mail"), _row(mail)) for mail in mails)
+
+
+def _row(mail: Mail) -> dict[str, Any]:
+    pictures = {content_id: base64.b64encode(content).decode() for content_id, content in mail.pictures.items()}
+    return {**vars(mail), "pictures": json.dumps(pictures)}
 
 
 def send_outbox(connection: Connection, mail_settings: MailSettings, limit: int = 100) -> SendSummary:
-    """Send mails that wait, at most `limit`, those tried least first, over one connection to the mail server.
+    """Send mails that are due, at most `limit`, those tried least first, over one connection to the mail server.
 
-    Each row is locked while it is sent and committed on its own, so that several senders share the work and each mail goes
-    out once. A mail that cannot be sent keeps its reason and waits. Never raises for the mail server's sake.
+    A row is claimed before and settled after its mail is sent, each in a transaction of its own: several senders share the
+    work, and no transaction waits for a mail server. A mail that cannot be sent keeps the reason; it waits, longer each
+    time, or is given up when the server says that it never will be taken. Never raises for the mail server's sake.
     """
     with connection:
-        rows = fetch_rows(
-            connection,
-            "SELECT id FROM future_skills_ops.outbox WHERE sent_at IS NULL ORDER BY attempts, id LIMIT %s",
-            (limit,),
-        )
-    waiting = [row["id"] for row in rows]
-    if not waiting:
-        return SendSummary(0, 0)
+        if not fetch_value(connection, DUE):
+            return SendSummary()
+    outcomes: list[SendSummary] = []
     try:
-        server = _connect(mail_settings)
+        with mail_server(mail_settings) as server:
+            _send_round(connection, server, mail_settings, limit, outcomes)
     except OSError as error:  # smtplib.SMTPException is one
-        return SendSummary(0, sum([_postpone(connection, mail_settings, row_id, error) for row_id in waiting]))
-    sent = failed = 0
-    try:
-        for row_id in waiting:
-            outcome = _send_row(connection, server, mail_settings, row_id)
-            sent, failed = sent + (outcome is True), failed + (outcome is False)
-    except OSError as error:  # the line broke: the rest was not tried, and this one comes last the next time
-        failed += _postpone(connection, mail_settings, row_id, error)
-    finally:
-        _hang_up(server)
-    return SendSummary(sent, failed)
+        if not outcomes:
+            outcomes.append(_postpone_due(connection, mail_settings, error))
+    return SendSummary(
+        sum(outcome.sent for outcome in outcomes),
+        sum(outcome.failed for outcome in outcomes),
+        tuple(mail for outcome in outcomes for mail in outcome.given_up),
+    )
 
 
-def send_directly(mail_settings: MailSettings, mails: Iterable[Mail]) -> int:
-    """Send mails past the outbox, for when the HR database itself is down. Raises nothing; returns how many were sent."""
-    waiting = list(mails)
-    sent = 0
-    with contextlib.suppress(OSError):
-        server = _connect(mail_settings) if waiting else None
-        try:
-            for mail in waiting:
-                sent += server is not None and _deliver(server, mail_settings, mail) is None
-        finally:
-            _hang_up(server)
-    return sent
-
-
-def _connect(settings: MailSettings) -> smtplib.SMTP:
-    """An open, greeted and, where wanted, encrypted and logged in connection. Raises OSError."""
-    server = smtplib.SMTP(settings.host, settings.port, local_hostname=socket.gethostname(), timeout=settings.timeout)
-    try:
-        if settings.starttls:
-            server.starttls(context=ssl.create_default_context())
-        if settings.user:
-            server.login(settings.user, settings.password.get_secret_value() if settings.password else "")
-    except BaseException:
-        server.close()
-        raise
-    return server
-
-
-def _hang_up(server: smtplib.SMTP | None) -> None:
-    if server is not None:
-        with contextlib.suppress(OSError):
-            server.quit()
-        server.close()
-
-
-def _send_row(connection: Connection, server: smtplib.SMTP, settings: MailSettings, row_id: int) -> bool | None:
-    """Send one row; None when another sender has it. Raises OSError when the server itself is in trouble."""
-    with connection:
-        row = fetch_row(
-            connection,
-            "SELECT cause, period, recipient, subject, text_part AS text, html_part AS html, message_id"
-            " FROM future_skills_ops.outbox WHERE id = %s AND sent_at IS NULL FOR UPDATE SKIP LOCKED",
-            (row_id,),
-        )
+def _send_round(
+    connection: Connection, server: smtplib.SMTP, settings: MailSettings, limit: int, outcomes: list[SendSummary]
+) -> None:
+    """Send one mail after the other until none is due, the server breaks down, or time is up."""
+    end = time.monotonic() + LONGEST_ROUND.total_seconds()
+    while len(outcomes) < limit and time.monotonic() < end:
+        row = _claim(connection, settings)
         if row is None:
-            return None
-        refusal = _deliver(server, settings, Mail(**row))
-        if refusal is not None:
-            _keep_error(connection, settings, row_id, refusal)
-            return False
+            return
+        try:
+            refusal = _deliver(server, settings, row)
+        except OSError as error:  # the rest was not tried, and this one comes last the next time
+            outcomes.append(_postpone(connection, settings, [row["id"]], Refusal(_described(error), permanent=False)))
+            return
+        outcomes.append(_postpone(connection, settings, [row["id"]], refusal) if refusal else _settle(connection, row["id"]))
+
+
+def _claim(connection: Connection, settings: MailSettings) -> dict[str, Any] | None:
+    lease = 2 * PATIENCE * settings.timeout + 60
+    with connection:
+        return fetch_row(connection, read_sql("alerts/claim_mail"), {"lease": lease})
+
+
+def _deliver(server: smtplib.SMTP, settings: MailSettings, row: dict[str, Any]) -> Refusal | None:
+    names = ("cause", "period", "recipient", "subject", "text", "html", "message_id")
+    pictures = {content_id: base64.b64decode(content) for content_id, content in row["pictures"].items()}
+    return _hand_over(server, settings, Mail(**{name: row[name] for name in names}, pictures=pictures), row["created_at"])
+
+
+def _hand_over(server: smtplib.SMTP, settings: MailSettings, mail: Mail, written_at: datetime) -> Refusal | None:
+    try:
+        message = message_of(mail, settings.sender, written_at)
+    except ValueError as error:
+        return Refusal(_described(error), permanent=True)
+    return deliver(server, settings, message, mail.recipient)
+
+
+def _settle(connection: Connection, row_id: int) -> SendSummary:
+    with connection:
         execute(
             connection,
-            "UPDATE future_skills_ops.outbox SET sent_at = clock_timestamp(), attempts = attempts + 1, last_error = NULL"
-            " WHERE id = %s",
+            "UPDATE future_skills_ops.outbox SET sent_at = clock_timestamp(), last_error = NULL WHERE id = %s",
             (row_id,),
         )
-        return True
+    return SendSummary(sent=1)
 
 
-def _deliver(server: smtplib.SMTP, settings: MailSettings, mail: Mail) -> Exception | None:
-    """Hand a mail to the server; returns what is wrong with this very mail, raises OSError when the server fails."""
-    try:
-        server.send_message(_message(settings, mail), from_addr=settings.sender, to_addrs=[mail.recipient])
-    except ABOUT_ONE_MAIL as error:
-        return error
-    return None
-
-
-def _message(settings: MailSettings, mail: Mail) -> EmailMessage:
-    message = EmailMessage()
-    message["From"] = settings.sender
-    message["To"] = mail.recipient
-    message["Subject"] = " ".join(mail.subject.split())
-    message["Date"] = format_datetime(localtime())
-    message["Message-ID"] = mail.message_id
-    message["Auto-Submitted"] = "auto-generated"
-    message.set_content(mail.text)
-    message.add_alternative(mail.html, subtype="html")
-    return message
-
-
-def _postpone(connection: Connection, settings: MailSettings, row_id: int, error: Exception) -> bool:
-    """Note a failed try, unless another sender has the row meanwhile."""
+def _postpone_due(connection: Connection, settings: MailSettings, error: Exception) -> SendSummary:
     with connection:
-        row = fetch_row(
-            connection,
-            "SELECT id FROM future_skills_ops.outbox WHERE id = %s AND sent_at IS NULL FOR UPDATE SKIP LOCKED",
-            (row_id,),
-        )
-        if row is not None:
-            _keep_error(connection, settings, row_id, error)
-        return row is not None
+        tried = [row["id"] for row in fetch_rows(connection, read_sql("alerts/claim_due"))]
+        return _keep_error(connection, settings, tried, Refusal(_described(error), permanent=False))
 
 
-def _keep_error(connection: Connection, settings: MailSettings, row_id: int, error: Exception) -> None:
-    text = f"{type(error).__name__}: {error}".replace("\0", "")
-    if settings.password:
-        text = text.replace(settings.password.get_secret_value(), "***")
-    execute(
-        connection,
-        "UPDATE future_skills_ops.outbox SET attempts = attempts + 1, last_error = %s WHERE id = %s",
-        (text[:LONGEST_ERROR], row_id),
+def _postpone(connection: Connection, settings: MailSettings, row_ids: list[int], refusal: Refusal) -> SendSummary:
+    with connection:
+        return _keep_error(connection, settings, row_ids, refusal)
+
+
+def _keep_error(connection: Connection, settings: MailSettings, row_ids: list[int], refusal: Refusal) -> SendSummary:
+    parameters = {
+        "ids": row_ids,
+        "error": _without_password(refusal.reason, settings)[:LONGEST_ERROR],
+        "permanent": refusal.permanent,
+        "first_pause": FIRST_PAUSE.total_seconds(),
+        "longest_pause": LONGEST_PAUSE.total_seconds(),
+        "oldest": OLDEST.total_seconds(),
+    }
+    rows = fetch_rows(connection, read_sql("alerts/postpone_mail"), parameters)
+    given_up = tuple(
+        GivenUp(row["cause"], row["period"], row["recipient"], row["subject"], row["last_error"])
+        for row in rows
+        if row["given_up_at"]
     )
+    return SendSummary(failed=len(rows) - len(given_up), given_up=given_up)
+
+
+def _described(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _without_password(text: str, settings: MailSettings) -> str:
+    readable = text.replace("\0", "")
+    return readable.replace(settings.password.get_secret_value(), "***") if settings.password else readable
+
+
+def send_directly(mail_settings: MailSettings, mails: Iterable[Mail]) -> list[Mail]:
+    """Send mails past the outbox, for when the HR database itself is down. Raises nothing; returns those that were sent."""
+    waiting = list(mails)
+    sent: list[Mail] = []
+    if not waiting:
+        return sent
+    with contextlib.suppress(OSError), mail_server(mail_settings) as server:
+        sent.extend(mail for mail in waiting if _hand_over(server, mail_settings, mail, datetime.now(UTC)) is None)
+    return sent

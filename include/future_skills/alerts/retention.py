@@ -1,4 +1,4 @@
-"""Removes what nobody needs: old changes of predictions, and files that a crash left without their ledger row."""
+"""Removes what nobody needs: old changes of predictions, old mails, and files that a crash left without their ledger row."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,10 +7,15 @@ from datetime import UTC, datetime, timedelta
 from psycopg2.extensions import connection as Connection
 from upath import UPath
 
+from future_skills.alerts.direct import SENT_FOLDER
 from future_skills.database import execute, fetch_rows
 from future_skills.store.artifacts import Store
 
 CHANGES_KEPT = timedelta(days=400)
+MAILS_KEPT = timedelta(days=400)
+PICTURES_KEPT = timedelta(days=30)
+MARKS_KEPT = timedelta(hours=48)
+"""Of mails sent past the outbox: each belongs to a day."""
 ORPHANS_KEPT = timedelta(hours=24)
 SWEPT = ("datasets", "batches", "reports", "experiments", "models")
 MODEL_FILE = re.compile(r"future_skills_model_v(\d+)\.(?:.+\.)?(?:pkl|json)")
@@ -20,7 +25,7 @@ DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
 
 
 def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta = ORPHANS_KEPT) -> dict[str, int]:
-    """Delete old changes, and orphans older than `kept`; returns how many, by kind.
+    """Delete old changes, mails that are settled, and orphans older than `kept`; returns how many, by kind.
 
     Of the store only the folders SWEPT are touched, and there only whole folders without a ledger row, model files of
     numbers that were never registered, reports of evaluations that were never recorded, and drafts. Where the ledger is
@@ -33,6 +38,7 @@ def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta =
     drafts = [path for name in SWEPT for path in _drafts(store, name, before)]
     with connection:
         changes = execute(connection, "DELETE FROM future_skills_ops.prediction_change WHERE at < %s", (now - CHANGES_KEPT,))
+        mails = _forget_mails(connection, now)
         known_datasets = _known(connection, "SELECT dataset_id FROM future_skills_ops.dataset")
         known_batches = _known(connection, "SELECT batch_id FROM future_skills_ops.prediction_batch")
         known_evaluations = _known(connection, "SELECT evaluation_id FROM future_skills_ops.evaluation")
@@ -40,6 +46,7 @@ def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta =
         known_models = _known(connection, "SELECT number::text FROM future_skills_ops.model_version")
     return {
         "prediction_changes": changes,
+        "mails": mails,
         "datasets": _remove(datasets, known_datasets, lambda path: path.name),
         "batches": _remove(batches, known_batches, lambda path: path.name),
         "reports": _remove(reports, known_batches, lambda path: path.name),
@@ -47,7 +54,22 @@ def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta =
         "models": _remove(models, known_models, lambda path: _number(MODEL_FILE, path)),
         "evaluations": _remove(evaluations, known_evaluations, lambda path: _number(EVALUATION_FILE, path)),
         "drafts": sum(_delete(path) for path in drafts if path.exists()),
+        "marks": sum(_delete(path) for path in _files(store.path(SENT_FOLDER)) if _is_older(path, now - MARKS_KEPT)),
     }
+
+
+def _forget_mails(connection: Connection, now: datetime) -> int:
+    """Delete mails that were sent or given up long ago, and the pictures of those that were a month ago."""
+    execute(
+        connection,
+        "UPDATE future_skills_ops.outbox SET pictures = '{}' WHERE created_at < %s AND pictures <> '{}'",
+        (now - PICTURES_KEPT,),
+    )
+    return execute(
+        connection,
+        "DELETE FROM future_skills_ops.outbox WHERE created_at < %s AND coalesce(sent_at, given_up_at) IS NOT NULL",
+        (now - MAILS_KEPT,),
+    )
 
 
 def _known(connection: Connection, query: str) -> set[str]:

@@ -2,10 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 
 from future_skills.domain import Language
+from future_skills.prediction.wording import WORDINGS
 
 NO_VALUE = "–"
+Tone = Literal["alarm", "warning", "question", "good", "news"]
 
 
 @dataclass(frozen=True)
@@ -19,14 +22,26 @@ class Words:
     open_link: str
     footer: str
     accuracy_unknown: str
-    levels: dict[str, str]
+    tones: dict[Tone, str]
     kinds: dict[str, str]
+    reference: str
+    current: str
+    share: str
+    others: str
     decimal_mark: str
     group_mark: str
 
     def number(self, value: float | None, digits: int = 3) -> str:
         """A measured value, or a dash where there is none."""
         return NO_VALUE if value is None else f"{value:.{digits}f}".replace(".", self.decimal_mark)
+
+    def signed(self, value: float | None, digits: int = 1) -> str:
+        """A difference, with its sign."""
+        return NO_VALUE if value is None else f"{value:+.{digits}f}".replace(".", self.decimal_mark).replace("-", "−")
+
+    def percent(self, value: float | None) -> str:
+        """A share of 0 to 1, in whole per cent."""
+        return NO_VALUE if value is None else f"{100 * value:.0f}\u00a0%"
 
     def interval(self, metric: dict[str, float | list[float] | None]) -> str:
         """A metric {value, ci} with its 95 % interval."""
@@ -39,14 +54,27 @@ class Words:
         return f"{value:,}".replace(",", self.group_mark)
 
     def level(self, level: str | None) -> str:
-        """A level as people say it."""
-        return self.levels.get(level or "", level or NO_VALUE)
+        """A level as people say it, as predictions do."""
+        known = WORDINGS[self.language].levels
+        return known[level].capitalize() if level in known else level or NO_VALUE
+
+    def kind(self, kind: str) -> str:
+        """What kind of column that is."""
+        return self.kinds.get(kind, kind)
 
     @staticmethod
     def moment(value: datetime) -> str:
         """A date and time, UTC."""
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
+    @staticmethod
+    def day(value: datetime) -> str:
+        """A date, UTC."""
+        return f"{value.astimezone(UTC):%Y-%m-%d}"
+
+
+FILTERS = ("number", "signed", "percent", "interval", "count", "level", "kind", "moment", "day")
+"""The methods that templates use as filters."""
 
 WORDS: dict[Language, Words] = {
     "en": Words(
@@ -54,11 +82,21 @@ WORDS: dict[Language, Words] = {
         happened="What happened",
         meaning="What it means",
         action="What to do",
-        open_link="Open",
+        open_link="Open in Airflow",
         footer="Sent by the Future Skills pipeline. DevOps can change who receives its mails.",
         accuracy_unknown="agreement with the rules, accuracy unknown",
-        levels={"LOW": "Low", "MEDIUM": "Medium", "HIGH": "High"},
+        tones={
+            "alarm": "Alarm",
+            "warning": "Please look",
+            "question": "Your turn",
+            "good": "Done",
+            "news": "This week",
+        },
         kinds={"feature": "feature", "level": "predicted level", "score": "score", "target": "HR's decisions"},
+        reference="first batch of the version",
+        current="this batch",
+        share="share of the rows",
+        others="others",
         decimal_mark=".",
         group_mark=",",
     ),
@@ -67,11 +105,21 @@ WORDS: dict[Language, Words] = {
         happened="Ce qui s'est passé",
         meaning="Ce que cela signifie",
         action="Ce qu'il faut faire",
-        open_link="Ouvrir",
+        open_link="Ouvrir dans Airflow",
         footer="Envoyé par la chaîne Future Skills. DevOps peut changer les destinataires de ses messages.",
         accuracy_unknown="accord avec les règles, exactitude inconnue",
-        levels={"LOW": "Faible", "MEDIUM": "Moyen", "HIGH": "Élevé"},
+        tones={
+            "alarm": "Alerte",
+            "warning": "À regarder",
+            "question": "À vous",
+            "good": "C'est fait",
+            "news": "Cette semaine",
+        },
         kinds={"feature": "variable", "level": "niveau prédit", "score": "score", "target": "décisions RH"},
+        reference="premier lot de la version",
+        current="ce lot",
+        share="part des lignes",
+        others="autres",
         decimal_mark=",",
         group_mark="\u202f",
     ),

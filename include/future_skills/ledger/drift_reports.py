@@ -46,6 +46,12 @@ class DriftReportRow:
         """The columns that could not be compared."""
         return [name for name, column in self.columns.items() if column["drift"] is None]
 
+    @property
+    def worst_column(self) -> str | None:
+        """The drifting column that is the most times above its threshold, or None."""
+        drifted = {name: self.columns[name] for name in self.drifted_columns}
+        return max(drifted, key=lambda name: drifted[name]["value"] / max(drifted[name]["threshold"], 1e-9), default=None)
+
 
 def get_report(connection: Connection, report_id: int) -> DriftReportRow:
     """The report of that id. Raises UnknownReportError."""

@@ -1,0 +1,77 @@
+"""One of each mail, as the pipeline writes it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from future_skills.alerts import messages
+from future_skills.alerts.lateness import Late
+from future_skills.alerts.mail import Mail
+from future_skills.alerts.outbox import GivenUp
+from future_skills.config import MailSettings
+from future_skills.ledger.drift_reports import DriftReportRow
+from future_skills.ledger.versions import EvaluationRow
+from future_skills.registry.approvals import ApprovalRequest
+from support.published import DATASET, NOW
+
+ADDRESSES = MailSettings(
+    data_scientists=["ds@example.com"],
+    drh_managers=["drh@example.com", "drh2@example.com", "drh@example.com"],
+    devops=["ops@example.com"],
+)
+GIVEN_UP = GivenUp("approval_request", "request-1", "gone@example.com", "Your approval is needed", "550 no such person")
+
+
+def drift_report(**fields) -> DriftReportRow:
+    trend = {"kind": "feature", "method": "wasserstein", "threshold": 0.1, "value": 0.4321, "drift": True}
+    lost = {**trend, "value": None, "drift": None, "missing": {"reference": 0, "current": 1234}}
+    columns = {"trend_score": trend, "hiring_difficulty": lost, "level": {**trend, "kind": "level", "drift": False}}
+    row = DriftReportRow(7, DATASET, "batch-b", "batch-a", "v3", 5, columns, True, True, True, "/store/drift.html", "", NOW)
+    return replace(row, **fields)
+
+
+def request(*, accuracy_known=True, **fields) -> ApprovalRequest:
+    metric = {"value": 0.6123, "ci": [0.55, 0.67]}
+    metrics = {
+        "overall": {"ap_high": metric, "macro_f1": metric, "weighted_f1": {"value": 0.8}},
+        "baselines": {"majority": {"ap_high": 0.1, "macro_f1": 0.3}, "rules": {"ap_high": 0.2}, "skill_share": {"ap_high": 0.5}},
+        "comparison": None,
+        "accuracy_known": accuracy_known,
+    }
+    row = ApprovalRequest("request-1", "v3", "abcdef0123456789", 1, "v2", None, NOW, "requested", metrics)
+    return replace(row, **fields)
+
+
+def evaluation(*, accuracy_known=True) -> EvaluationRow:
+    check = {
+        "name": "AP(HIGH) floor",
+        "slice": "all",
+        "n": 6543,
+        "value": 0.1,
+        "threshold": 0.2,
+        "baseline": "base rate",
+        "ci": None,
+    }
+    checks = [{**check, "verdict": "fail"}, {**check, "name": "job roles", "verdict": "pass"}]
+    metrics = {"accuracy_known": accuracy_known}
+    return EvaluationRow(4, "v3", DATASET, "k", "v2", "holdout", "normal", metrics, checks, "reject", "enforce", NOW, NOW)
+
+
+def all_mails(settings) -> dict[str, list[Mail]]:
+    failure = {
+        "dag_id": "future_skills_drift",
+        "task_id": "report",
+        "run_id": "run 1",
+        "error": "Traceback\n  line",
+        "link": "http://x/l",
+    }
+    return {
+        "drift": messages.drift_alert(settings, drift_report()),
+        "data_alarm": messages.data_alarm(settings, drift_report()),
+        "gate_rejection": messages.gate_rejection(settings, evaluation()),
+        "approval_request": messages.approval_request(settings, request(), "http://airflow/approve"),
+        "deployment_wanted": messages.deployment_wanted(settings, request()),
+        "deployment": messages.deployment_notice(settings, "v3", "rollback", "olga", 12),
+        "failure": messages.task_failure(settings, **failure),
+        "late_chain": messages.late_chain(settings, Late("predictions", NOW - timedelta(days=2), DATASET)),
+        "undelivered": messages.undelivered(settings, [GIVEN_UP]),
+    }
