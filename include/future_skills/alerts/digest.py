@@ -43,9 +43,9 @@ class Digest:
     """A batch in numbers: `levels` has level, decided and undecided pairs; `counts` the rows written by operation.
 
     `new_high` and `movers` are at most LINES_SHOWN changes [job_role, department, skill, old_level, new_level, old_score,
-    new_score, top_factors]; `new_highs` and `moved` count all of them. `rising` are skills [skill, new, gone, moved, change],
-    `skills` those with most high needs [skill, needs, needed, held]. `history` has the moment and the number of high needs of
-    each batch, oldest first. Of a first publication nothing is a change: everything is where the company starts.
+    new_score, top_factors], no pair in both; `new_highs` and `moved` count all of them. `rising` are skills [skill, new, gone,
+    moved, change], `skills` those with most high needs [skill, needs, needed, held]. `history` has the moment and the number of
+    high needs of each batch, oldest first. Of a first publication nothing is a change: it is where the company starts.
     """
 
     first: bool
@@ -79,7 +79,7 @@ def read_digest(connection: Connection, batch: BatchRow) -> Digest:
             "horizon_years": batch.horizon_years,
             "planned_at": batch.planned_at,
             "published_at": batch.published_at,
-            "limit": LINES_SHOWN,
+            "limit": 2 * LINES_SHOWN,
         }
         needs = fetch_rows(connection, _needs_query(), parameters)
         changes = fetch_rows(connection, read_sql("alerts/changes"), parameters) if earlier else []
@@ -104,8 +104,8 @@ def read_digest(connection: Connection, batch: BatchRow) -> Digest:
         total=Department("", total["needs"], changed["new"], total["needed"], total["held"]),
         rising=_rising(changes),
         skills=[row for row in needs if row["grouped_by"] == "skill"][:SKILLS_SHOWN],
-        new_high=largest[True],
-        movers=largest[False],
+        new_high=largest[True][:LINES_SHOWN],
+        movers=_other_movers(largest[False], largest[True][:LINES_SHOWN]),
         new_highs=changed["new"],
         moved=changed["moved"],
         history=_history(earlier, batch),
@@ -146,6 +146,12 @@ def _departments(needs: list[dict[str, Any]], new_of: dict[str | None, int]) -> 
         if row["grouped_by"] == "department"
     ]
     return sorted(found, key=lambda one: (-one.new, -one.needs, one.name))
+
+
+def _other_movers(movers: list[dict[str, Any]], shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The largest moves that the reader has not just read about."""
+    read = {(row["job_role_id"], row["skill_id"]) for row in shown}
+    return [row for row in movers if (row["job_role_id"], row["skill_id"]) not in read][:LINES_SHOWN]
 
 
 def _rising(changes: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import SMTP
 from email.utils import format_datetime
+from typing import Any
 
 SENDER_NAME = "Future Skills"
 POLICY = SMTP.clone(cte_type="7bit")
@@ -52,11 +53,10 @@ def message_of(mail: Mail, sender: str, written_at: datetime) -> EmailMessage:
     message["Auto-Submitted"] = "auto-generated"
     message["X-Auto-Response-Suppress"] = "All"  # Exchange's way: no out-of-office reply comes back
     message.set_content(mail.text, cte="quoted-printable")
-    html = EmailMessage(policy=POLICY)
+    html: Any = MIMEPart(policy=POLICY)  # as a whole message it would repeat MIME-Version
     html.set_content(mail.html, subtype="html", cte="quoted-printable")
     for content_id, content in mail.pictures.items():
         html.add_related(content, "image", "png", cid=f"<{content_id}>", disposition="inline", filename=f"{content_id}.png")
-    del html["MIME-Version"]
     message.make_alternative()
     message.attach(html)
     return message

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from email.message import EmailMessage
 
+from future_skills.alerts.mail import POLICY
 from future_skills.config import MailSettings
 
 PATIENCE = 3
@@ -68,7 +69,7 @@ def deliver(server: smtplib.SMTP, settings: MailSettings, message: EmailMessage,
     """
     try:
         with _within(server, PATIENCE * settings.timeout):
-            server.send_message(message, from_addr=settings.sender, to_addrs=[recipient])
+            _send(server, settings.sender, recipient, message)
     except smtplib.SMTPRecipientsRefused as error:
         code, answer = next(iter(error.recipients.values()))
         return _refusal(code, answer, permanent=code >= PERMANENT)
@@ -79,6 +80,16 @@ def deliver(server: smtplib.SMTP, settings: MailSettings, message: EmailMessage,
     except (smtplib.SMTPNotSupportedError, ValueError) as error:
         return Refusal(f"{type(error).__name__}: {error}", permanent=True)
     return None
+
+
+def _send(server: smtplib.SMTP, sender: str, recipient: str, message: EmailMessage) -> None:
+    """As smtplib's send_message, which would put a > before lines that begin with "From "."""
+    server.ehlo_or_helo_if_needed()
+    unicode = not (sender.isascii() and recipient.isascii())
+    if unicode and not server.has_extn("smtputf8"):
+        raise smtplib.SMTPNotSupportedError("the address is not ASCII, and the mail server does not support SMTPUTF8")
+    options = ("SMTPUTF8", "BODY=8BITMIME") if unicode else ()
+    server.sendmail(sender, [recipient], message.as_bytes(policy=POLICY.clone(utf8=unicode)), options)
 
 
 def _refusal(code: int, answer: bytes | str, *, permanent: bool) -> Refusal:

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,10 +26,10 @@ STYLE: Any = {
     "axes.edgecolor": "#d8dee6",
     "axes.linewidth": 0.8,
 }
-NOW, BEFORE, MUTED = "#2457a6", "#b3bdc9", "#5b6876"
+NOW, PALE, BEFORE, MUTED = "#2457a6", "#a9c1e6", "#b3bdc9", "#5b6876"
 LONGEST_LABEL = 34
 BINS = 30
-DAY = 86_400
+MOST_DATES = 5
 MOST_CATEGORIES = 8
 
 
@@ -47,23 +48,36 @@ def _label(text: str) -> str:
     return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1].rstrip() + "…"
 
 
-def bar_plot(bars: Sequence[tuple[str, float, str]]) -> bytes:
-    """Bars of (label, length, what is written at its end), the first above."""
+@dataclass(frozen=True)
+class Bar:
+    """A bar with what is written at its end; `part` of its length stands out."""
+
+    label: str
+    length: float
+    text: str
+    part: float = 0
+
+
+def bar_plot(bars: Sequence[Bar], legend: tuple[str, str] | None = None) -> bytes:
+    """Bars, the first above. With a `legend`, the names of part and rest, the parts are coloured and the rest is pale."""
     places = range(len(bars))
 
     def draw(axes: Any) -> None:
-        axes.barh(places, [length for _, length, _ in bars], color=NOW, height=0.62)
-        axes.set_yticks(places, [_label(label) for label, _, _ in bars])
+        axes.barh(places, [bar.length for bar in bars], color=PALE if legend else NOW, height=0.62, label=legend and legend[1])
+        if legend:
+            axes.barh(places, [bar.part for bar in bars], color=NOW, height=0.62, label=legend[0])
+            _legend(axes)
+        axes.set_yticks(places, [_label(bar.label) for bar in bars])
         axes.invert_yaxis()
-        longest = max([length for _, length, _ in bars], default=1) or 1
-        for place, (_, length, text) in zip(places, bars, strict=True):
-            axes.annotate(text, (length, place), (4, 0), textcoords="offset points", va="center", color=MUTED)
+        longest = max([bar.length for bar in bars], default=1) or 1
+        for place, bar in zip(places, bars, strict=True):
+            axes.annotate(bar.text, (bar.length, place), (4, 0), textcoords="offset points", va="center", color=MUTED)
         axes.set_xlim(0, longest * 1.3)
         axes.tick_params(axis="y", length=0)
         axes.xaxis.set_visible(False)
         axes.spines["bottom"].set_visible(False)
 
-    return _png(0.35 + 0.26 * len(bars), draw)
+    return _png((0.6 if legend else 0.35) + 0.26 * len(bars), draw)
 
 
 def line_plot(points: Sequence[tuple[datetime, int]], words: Words) -> bytes:
@@ -77,8 +91,8 @@ def line_plot(points: Sequence[tuple[datetime, int]], words: Words) -> bytes:
         axes.margins(x=0.08)
         axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: words.count(round(value))))
-        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda days, _: f"{datetime.fromtimestamp(days * DAY, UTC):%Y-%m-%d}"))
+        marked = days[:: max(1, -(-len(days) // MOST_DATES))]
+        axes.set_xticks(marked, [f"{day.astimezone(UTC):%Y-%m-%d}" for day in marked])
         axes.grid(axis="y", color="#e8ecf1", linewidth=0.8)
         axes.set_axisbelow(True)
 

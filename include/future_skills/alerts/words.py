@@ -28,6 +28,8 @@ class Words:
     current: str
     share: str
     others: str
+    new_needs: str
+    earlier_needs: str
     decimal_mark: str
     group_mark: str
 
@@ -97,6 +99,8 @@ WORDS: dict[Language, Words] = {
         current="this batch",
         share="share of the rows",
         others="others",
+        new_needs="new high needs",
+        earlier_needs="as before",
         decimal_mark=".",
         group_mark=",",
     ),
@@ -120,6 +124,8 @@ WORDS: dict[Language, Words] = {
         current="ce lot",
         share="part des lignes",
         others="autres",
+        new_needs="nouveaux besoins élevés",
+        earlier_needs="comme avant",
         decimal_mark=",",
         group_mark="\u202f",
     ),

@@ -16,7 +16,8 @@ WITH change AS (
     ORDER BY size DESC NULLS LAST, job_role_id, skill_id
     LIMIT %(limit)s
 )
-SELECT coalesce(role.name, '#' || largest.job_role_id) AS job_role, coalesce(nullif(role.department, ''), 'General') AS department,
+SELECT largest.job_role_id, largest.skill_id, coalesce(role.name, '#' || largest.job_role_id) AS job_role,
+       coalesce(nullif(role.department, ''), 'General') AS department,
        coalesce(skill.name, '#' || largest.skill_id) AS skill, largest.old_level, largest.new_level,
        largest.old_score, largest.new_score, prediction.explanation -> 'top_factors' AS top_factors
 FROM largest
