@@ -39,7 +39,7 @@ def message_id_of(cause: str, period: str, recipient: str, sender: str) -> str:
 
 
 def message_of(mail: Mail, sender: str, written_at: datetime) -> EmailMessage:
-    """The MIME message: text, and HTML with its pictures. The same mail is the same message on every try.
+    """The MIME message: text, and HTML with its pictures. The same mail is the same bytes on every try.
 
     Raises ValueError for what no header can hold.
     """
@@ -59,6 +59,10 @@ def message_of(mail: Mail, sender: str, written_at: datetime) -> EmailMessage:
         html.add_related(content, "image", "png", cid=f"<{content_id}>", disposition="inline", filename=f"{content_id}.png")
     message.make_alternative()
     message.attach(html)
+    mark = mail.message_id.strip("<>").split("@")[0]
+    message.set_boundary(f"{mark}-parts")
+    if mail.pictures:
+        html.set_boundary(f"{mark}-pictures")
     return message
 
 
