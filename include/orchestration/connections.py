@@ -17,6 +17,8 @@ from future_skills.store.artifacts import Store, StoreUnwritableError
 from future_skills.store.signing import SigningKeys
 
 HR_DATABASE = "hr_database"
+DASHBOARD_DATABASE = "hr_database_dashboard"
+"""The same database through a role that may only read."""
 WORTH_RETRYING = (HRDatabaseDownError, StoreUnwritableError)
 
 
@@ -30,9 +32,9 @@ class Resources:
     settings: Settings
 
 
-def hr_dsn() -> str:
-    """The libpq keyword string of the Airflow connection `hr_database`; its host may be the folder of a socket."""
-    hr = Connection.get(HR_DATABASE)
+def hr_dsn(name: str = HR_DATABASE) -> str:
+    """The libpq keyword string of an Airflow connection to the HR database; its host may be the folder of a socket."""
+    hr = Connection.get(name)
     fields = {
         "host": hr.host,
         "port": hr.port,

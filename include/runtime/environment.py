@@ -34,7 +34,7 @@ def _port(text: str) -> int:
 
 
 def hr_connection_json(dsn: str) -> str:
-    """The Airflow connection `hr_database` for a DSN, as its environment variable holds it."""
+    """An Airflow connection to the HR database for a DSN, as its environment variable holds it."""
     fields = dict(parse_dsn(dsn))
     known = {
         "host": fields.pop("host", None),
@@ -66,9 +66,15 @@ def product_environment(
     return {name: value for name, value in chosen.items() if not os.environ.get(name)}
 
 
-def airflow_environment(state: State, secrets: Secrets, *, airflow_dsn: str, hr_dsn: str, port: int) -> dict[str, str]:
-    """What makes Airflow this installation: FAB, LocalExecutor, our DAGs, loopback, no telemetry, no examples."""
+def airflow_environment(
+    state: State, secrets: Secrets, *, airflow_dsn: str, hr_dsn: str, dashboard_dsn: str | None, port: int
+) -> dict[str, str]:
+    """What makes Airflow this installation: FAB, LocalExecutor, our DAGs, loopback, no telemetry, no examples.
+
+    Without `dashboard_dsn` the dashboard says how to give it one.
+    """
     passwords = secrets.passwords
+    dashboard = {"AIRFLOW_CONN_HR_DATABASE_DASHBOARD": hr_connection_json(dashboard_dsn)} if dashboard_dsn else {}
     return {
         "PYTHONPATH": str(ROOT / "include"),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
@@ -94,5 +100,6 @@ def airflow_environment(state: State, secrets: Secrets, *, airflow_dsn: str, hr_
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW_CONN_HR_DATABASE": hr_connection_json(hr_dsn),
+        **dashboard,
         DEMO_USERS: json.dumps([{"name": name, "role": role, "password": passwords[name]} for name, role in USERS]),
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from future_skills.config import Settings
@@ -34,6 +34,9 @@ class RunOptions(BaseSettings):
 
     data: str | None = Field(None, description="demo, or a folder in the interchange format.")
     port: int = Field(8080, ge=1024, le=65_535, description="Port of the Airflow UI, on loopback.")
+    hr_dashboard_dsn: SecretStr | None = Field(
+        None, description="The database of HR_DSN through the role future_skills_dashboard; empty: the dashboard reads nothing."
+    )
     chain_timeout: int = Field(3_600, ge=1, description="Seconds after which a chain that has not ended counts as timed out.")
     state_dir: Path = Field(ROOT / "var", description="Folder of the local state.")
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from psycopg2.extensions import make_dsn, parse_dsn
+
 from future_skills.config import Settings
-from future_skills.database import connect
+from future_skills.database import connect, execute
 from future_skills.domain import FutureSkillsError
 from future_skills.hr.loader import LoadSummary, load_company
+from future_skills.hr.rights import DASHBOARD_ROLE, dashboard_grants_sql
 from future_skills.hr.schema import create_hr_tables, require_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.ledger.settings import claim_company
@@ -91,7 +94,14 @@ def _run(*, once: bool) -> Outcome:
         _prepare_hr(hr_dsn, settings, company)
         if settings.embedded:
             say(f"approval: {settings.approval}, deployment: {settings.deploy} (automatic by default in the embedded run only)")
-        environment = airflow_environment(state, secrets, airflow_dsn=databases["airflow"], hr_dsn=hr_dsn, port=options.port)
+        environment = airflow_environment(
+            state,
+            secrets,
+            airflow_dsn=databases["airflow"],
+            hr_dsn=hr_dsn,
+            dashboard_dsn=_dashboard_dsn(options, settings, hr_dsn),
+            port=options.port,
+        )
         say("preparing Airflow's database and roles ...")
         run_module("orchestration.seeding", environment, state.logs / "seeding.log")
         say("starting Airflow ...")
@@ -106,6 +116,13 @@ def _run(*, once: bool) -> Outcome:
         return outcome
 
 
+def _dashboard_dsn(options: RunOptions, settings: Settings, hr_dsn: str) -> str | None:
+    """The embedded server asks for no password; on an existing one the DBA has given the dashboard's role its own way in."""
+    if settings.embedded:
+        return str(make_dsn(**{**parse_dsn(hr_dsn), "user": DASHBOARD_ROLE}))
+    return options.hr_dashboard_dsn.get_secret_value() if options.hr_dashboard_dsn else None
+
+
 def _prepare_hr(hr_dsn: str, settings: Settings, company: Any) -> None:
     """Create and load the embedded database; on an existing one, only look."""
     with closing(connect(hr_dsn)) as connection:
@@ -118,6 +135,7 @@ def _prepare_hr(hr_dsn: str, settings: Settings, company: Any) -> None:
         migrate_ledger(connection, create_schema=True)
         with connection:
             claim_company(connection, company.name)
+            execute(connection, dashboard_grants_sql(parse_dsn(hr_dsn)["user"]))
         loaded = load_company(connection, company)
         say(f"company {company.name}: {_loaded(loaded)}")
 

@@ -7,11 +7,11 @@ from typing import Any
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import fetch_row, fetch_rows, fetch_value
+from future_skills.database import fetch_rows, fetch_value
 from future_skills.ledger.chains import chain_of_run
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.versions import EvaluationRow, champion, get_evaluation
-from future_skills.registry.approvals import open_requests
+from future_skills.registry.approvals import open_requests, undeployed_version
 from future_skills.store.artifacts import Store
 
 
@@ -143,11 +143,6 @@ def open_approvals(connection: Connection, settings: Settings) -> list[str]:
 def waiting_deployment(connection: Connection, settings: Settings) -> list[str]:
     """A line about an approved version that nobody has deployed yet."""
     with connection:
-        row = fetch_row(
-            connection,
-            "SELECT version FROM (SELECT version, at FROM future_skills_ops.approval WHERE event = 'approved'"
-            " ORDER BY event_id DESC LIMIT 1) AS newest WHERE NOT EXISTS"
-            " (SELECT FROM future_skills_ops.deployment WHERE deployment.at > newest.at)",
-        )
+        version = undeployed_version(connection)
     link = f"{settings.base_url}/dags/future_skills_deployment"
-    return [f"{row['version']} is approved and waits for DevOps to deploy it: {link}"] if row else []
+    return [f"{version} is approved and waits for DevOps to deploy it: {link}"] if version else []

@@ -18,6 +18,9 @@ WRITE_RIGHTS: dict[str, tuple[str, ...]] = {
 }
 """What is written in `public`; all else there is read, and of employees no name and no address."""
 
+DASHBOARD_ROLE = "future_skills_dashboard"
+"""Reads for the dashboard, and nothing else."""
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -29,7 +32,7 @@ class Finding:
 
 
 def grants_sql(role: str) -> str:
-    """The script a DBA runs once: the role, its own schema, and rights column by column."""
+    """The script a DBA runs once: the role, its own schema, rights column by column, and the dashboard's role."""
     reads = [
         f"GRANT SELECT ({', '.join(sorted(columns))}) ON public.{table} TO {_quoted(role)};"
         for table, columns in REQUIRED_COLUMNS.items()
@@ -38,13 +41,19 @@ def grants_sql(role: str) -> str:
     writes = [
         f"GRANT SELECT, {', '.join(rights)} ON public.{table} TO {_quoted(role)};" for table, rights in WRITE_RIGHTS.items()
     ]
-    return read_sql("grants").format(
+    pipeline = read_sql("grants").format(
         role=_quoted(role),
         name="'" + role.replace("'", "''") + "'",
         schema=LEDGER_SCHEMA,
         reads="\n".join(reads),
         writes="\n".join(writes),
     )
+    return f"{pipeline}\n{dashboard_grants_sql(role)}"
+
+
+def dashboard_grants_sql(role: str) -> str:
+    """The statements that let DASHBOARD_ROLE read what `role` writes; running them again changes nothing."""
+    return read_sql("dashboard/grants").format(role=_quoted(role), schema=LEDGER_SCHEMA)
 
 
 def _quoted(identifier: str) -> str:

@@ -21,12 +21,13 @@ def to_fragment(figure: Figure, name: str) -> str:
     return str(to_html(figure, config=CONFIG, full_html=False, include_plotlyjs=False, div_id=name, validate=False))
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Text as Plotly shows it literally: it reads a few HTML tags, links among them, in every label."""
     return html.escape(str(value), quote=False)
 
 
-def _figure(data: list[dict[str, Any]], height: int, **layout: Any) -> Figure:
+def figure(data: list[dict[str, Any]], height: int, **layout: Any) -> Figure:
+    """Traces in the house style, `height` pixels high; `layout` goes before it."""
     base = {
         "height": height,
         "margin": {"l": 10, "r": 20, "t": 10, "b": 45},
@@ -38,7 +39,8 @@ def _figure(data: list[dict[str, Any]], height: int, **layout: Any) -> Figure:
     return {"data": data, "layout": {**base, **layout}}
 
 
-def _axis(title: str = "", **more: Any) -> dict[str, Any]:
+def axis(title: str = "", **more: Any) -> dict[str, Any]:
+    """An axis in the house style; `more` goes before it."""
     return {
         "title": {"text": title},
         "gridcolor": "#e6e9ee",
@@ -80,7 +82,7 @@ def headline_plot(metrics: dict[str, Any], name: str) -> Figure:
         "marker": marker,
         "error_x": error,
     }
-    return _figure([trace], 60 + 44 * len(labels), xaxis=_axis(range=[0, 1.02]), yaxis=_axis(autorange="reversed"))
+    return figure([trace], 60 + 44 * len(labels), xaxis=axis(range=[0, 1.02]), yaxis=axis(autorange="reversed"))
 
 
 def confusion_plot(counts: list[list[int]]) -> Figure:
@@ -102,7 +104,7 @@ def confusion_plot(counts: list[list[int]]) -> Figure:
         "showscale": False,
         "colorscale": [[0, "#f4f6f9"], [1, MODEL]],
     }
-    return _figure([trace], 320, xaxis=_axis("given by the model"), yaxis=_axis("decided", autorange="reversed"))
+    return figure([trace], 320, xaxis=axis("given by the model"), yaxis=axis("decided", autorange="reversed"))
 
 
 def reliability_plot(reliability: dict[str, list[dict[str, float]]]) -> Figure:
@@ -122,13 +124,13 @@ def reliability_plot(reliability: dict[str, list[dict[str, float]]]) -> Figure:
         for level in LEVELS
         if (bins := reliability[level])
     ]
-    return _figure(
+    return figure(
         [{**diagonal, "showlegend": False, "hoverinfo": "skip"}, *curves],
         360,
         showlegend=True,
         legend={"orientation": "h", "y": 1.12},
-        xaxis=_axis("predicted probability", range=[-0.02, 1.02]),
-        yaxis=_axis("share that was decided so", range=[-0.02, 1.02]),
+        xaxis=axis("predicted probability", range=[-0.02, 1.02]),
+        yaxis=axis("share that was decided so", range=[-0.02, 1.02]),
     )
 
 
@@ -143,13 +145,13 @@ def importance_plot(importance: list[dict[str, Any]]) -> Figure:
         "marker": {"color": MODEL},
         "error_x": {"type": "data", "array": [one["std"] for one in ordered], "color": "#52606d"},
     }
-    return _figure([trace], 380, xaxis=_axis("drop in AP(HIGH)"), yaxis=_axis(autorange="reversed"))
+    return figure([trace], 380, xaxis=axis("drop in AP(HIGH)"), yaxis=axis(autorange="reversed"))
 
 
 def slices_plot(slices: list[dict[str, Any]]) -> Figure:
     """AP(HIGH) of each department beside its base rate, the largest departments first."""
     largest = sorted((one for one in slices if one["ap_high"] is not None), key=lambda one: -one["n"])[:MOST_SLICES]
-    names = [f"{_text(one['name'])} (n = {one['n']:,})" for one in largest]
+    names = [f"{as_text(one['name'])} (n = {one['n']:,})" for one in largest]
     points = [
         {
             "type": "scatter",
@@ -164,13 +166,13 @@ def slices_plot(slices: list[dict[str, Any]]) -> Figure:
             ("ap_high", "AP(HIGH)", MODEL, "circle"),
         )
     ]
-    return _figure(
+    return figure(
         points,
         110 + 26 * len(largest),
         showlegend=True,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        xaxis=_axis(range=[0, 1.02]),
-        yaxis=_axis(autorange="reversed"),
+        xaxis=axis(range=[0, 1.02]),
+        yaxis=axis(autorange="reversed"),
     )
 
 
@@ -195,5 +197,5 @@ def difference_plot(comparison: dict[str, Any]) -> Figure:
         "marker": {"size": 13, "color": MODEL},
     }
     reach = max([0.05, *(abs(bound) * 1.15 for _, one in known for bound in one["ci"])])
-    axis = _axis("this version minus the deployed one", range=[-reach, reach], zerolinewidth=2, zerolinecolor="#52606d")
-    return _figure([trace], 170, xaxis=axis, yaxis=_axis(autorange="reversed"))
+    scale = axis("this version minus the deployed one", range=[-reach, reach], zerolinewidth=2, zerolinecolor="#52606d")
+    return figure([trace], 170, xaxis=scale, yaxis=axis(autorange="reversed"))

@@ -85,6 +85,17 @@ def refused_answers(connection: Connection, request_id: str) -> int:
     return int(fetch_value(connection, query, (request_id,)))
 
 
+def undeployed_version(connection: Connection) -> str | None:
+    """The version approved last, while nothing was deployed since; None when there is none."""
+    row = fetch_row(
+        connection,
+        "SELECT version FROM (SELECT version, at FROM future_skills_ops.approval WHERE event = 'approved'"
+        " ORDER BY event_id DESC LIMIT 1) AS newest WHERE NOT EXISTS"
+        " (SELECT FROM future_skills_ops.deployment WHERE deployment.at > newest.at)",
+    )
+    return row["version"] if row else None
+
+
 def append_event(
     connection: Connection,
     request: ApprovalRequest,

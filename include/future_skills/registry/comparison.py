@@ -38,11 +38,24 @@ class Line:
         return float(self.other["value"] - self.one["value"])
 
 
-def render_comparison(connection: Connection, first: str, second: str) -> str:
-    """Both versions as Markdown, in the caller's transaction. Raises UnknownVersionError."""
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions side by side.
+
+    `obstacle` says why their figures must not be subtracted, or is None; `groups` are lines by population; `paired` are the
+    differences of the evaluation in which one met the other as champion, or None.
+    """
+
+    stories: tuple[VersionStory, VersionStory]
+    obstacle: str | None
+    groups: dict[str, list[Line]]
+    paired: dict[str, Any] | None
+
+
+def compare_versions(connection: Connection, first: str, second: str) -> Comparison:
+    """Both versions, in the caller's transaction. Raises UnknownVersionError."""
     one, other = tell_version(connection, first), tell_version(connection, second)
-    template = markdown_environment().get_template("compare.md.j2")
-    return template.render(
+    return Comparison(
         stories=(one, other),
         obstacle=obstacle(one, other),
         groups={
@@ -52,8 +65,14 @@ def render_comparison(connection: Connection, first: str, second: str) -> str:
             ),
         },
         paired=_paired(one, other) or _paired(other, one),
-        as_json=lambda value: json.dumps(value, sort_keys=True, ensure_ascii=False),
     )
+
+
+def render_comparison(connection: Connection, first: str, second: str) -> str:
+    """Both versions as Markdown, in the caller's transaction. Raises UnknownVersionError."""
+    compared = compare_versions(connection, first, second)
+    template = markdown_environment().get_template("compare.md.j2")
+    return template.render(**vars(compared), as_json=lambda value: json.dumps(value, sort_keys=True, ensure_ascii=False))
 
 
 def obstacle(one: VersionStory, other: VersionStory) -> str | None:

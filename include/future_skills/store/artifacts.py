@@ -37,9 +37,7 @@ class Store:
 
         Raises StoreUnwritableError when it cannot.
         """
-        root = UPath(uri)
-        if not root.protocol or root.protocol in {"file", "local"}:
-            root = UPath(root.absolute())
+        root = cls.for_reading(uri).root
         probe = root / f".probe-{uuid.uuid4().hex}"
         try:
             root.mkdir(parents=True, exist_ok=True)
@@ -50,6 +48,14 @@ class Store:
                 f"The artefact store {uri} cannot be written ({error.strerror or error}): "
                 "give this user the right, or set STORE_URI."
             ) from error
+        return cls(root)
+
+    @classmethod
+    def for_reading(cls, uri: str) -> "Store":
+        """The store at `uri` for one who only reads it: nothing is created, nothing is proved."""
+        root = UPath(uri)
+        if not root.protocol or root.protocol in {"file", "local"}:
+            root = UPath(root.absolute())
         return cls(root)
 
     def path(self, name: str) -> UPath:

@@ -1,0 +1,1 @@
+"""The dashboard inside Airflow: a FastAPI application that reads the ledger and the predictions, and changes nothing."""

@@ -1,0 +1,1 @@
+"""The pages, one module each: what it reads, and its routes."""
