@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from dashboard.predictions import UnknownSubjectError
 from dashboard.rendering import page
 from future_skills.database import HRDatabaseDownError
 from future_skills.domain import FutureSkillsError
@@ -31,7 +32,7 @@ TITLES: Final = {
     422: "That cannot be read",
     503: "The dashboard cannot read its database",
 }
-NOT_FOUND = (UnknownVersionError, UnknownReportError, ArtifactMissingError)
+NOT_FOUND = (UnknownVersionError, UnknownReportError, UnknownSubjectError, ArtifactMissingError)
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,52 @@
-"""Stub."""
+"""Drift: every column over time, the newest comparison in numbers, and Evidently's own report in a frame that reaches nothing."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-router = APIRouter()
+from fastapi import APIRouter, Depends, Path, Query, Request
+from starlette.responses import HTMLResponse, Response
+
+from dashboard.access import require_drift
+from dashboard.charts import drift_chart, mark
+from dashboard.database import Artifacts, Configured, Ledger
+from dashboard.headers import REPORT_POLICY
+from dashboard.rendering import page
+from future_skills.database import fetch_rows
+from future_skills.ledger.drift_reports import get_report, newest_reports
+
+SHOWN = 53
+"""Reports over time: a year of weeks."""
+LARGEST_ID = 2**63 - 1
+
+ReportId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+
+router = APIRouter(dependencies=[Depends(require_drift)])
+
+
+@router.get("/drift")
+def drift(
+    request: Request,
+    connection: Ledger,
+    settings: Configured,
+    report: Annotated[int | None, Query(ge=1, le=LARGEST_ID)] = None,
+) -> Response:
+    """The page, with the newest report unless another is asked for."""
+    reports = newest_reports(connection, settings.horizon_years, SHOWN)
+    shown = get_report(connection, report) if report else (reports[0] if reports else None)
+    return page(
+        request,
+        "drift",
+        "drift",
+        reports=reports,
+        shown=shown,
+        chart=drift_chart(reports) if reports else None,
+        mark=mark,
+        policy=settings.drift,
+        requests=fetch_rows(connection, "SELECT * FROM future_skills_ops.retraining_request ORDER BY requested_at DESC LIMIT 10"),
+    )
+
+
+@router.get("/drift/reports/{report_id}")
+def report_file(connection: Ledger, store: Artifacts, report_id: ReportId) -> Response:
+    """Evidently's report itself. Its policy forbids it to load anything or to act as our site, even opened on its own."""
+    content = store.read(get_report(connection, report_id).html_uri)
+    return HTMLResponse(content, headers={"Content-Security-Policy": REPORT_POLICY})

@@ -102,6 +102,8 @@ def confusion_plot(counts: list[list[int]]) -> Figure:
         "zmin": 0,
         "zmax": 1,
         "showscale": False,
+        "xgap": 2,
+        "ygap": 2,
         "colorscale": [[0, "#f4f6f9"], [1, MODEL]],
     }
     return figure([trace], 320, xaxis=axis("given by the model"), yaxis=axis("decided", autorange="reversed"))

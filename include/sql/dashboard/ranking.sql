@@ -1,0 +1,23 @@
+-- The predictions of one role (every skill) or of one skill (every role), the highest score first, with what moved lately.
+-- The rows are chosen before their texts are read.
+SELECT shown.job_role_id, shown.skill_id, role.name AS job_role, role.department, skill.name AS skill, skill.category,
+       prediction.score, prediction.level, prediction.rationale, prediction.created_at,
+       prediction.explanation ->> 'decision' AS decision, (prediction.explanation ->> 'confidence')::float AS confidence,
+       coalesce((prediction.explanation ->> 'low_confidence')::boolean, false) AS low_confidence, moved.old_score, moved.old_level
+FROM (
+    SELECT id, job_role_id, skill_id, score
+    FROM public.future_skills_futureskillprediction
+    WHERE {column} = %(id)s AND horizon_years = %(horizon_years)s AND (%(level)s IS NULL OR level = %(level)s)
+    ORDER BY score DESC, id
+    LIMIT %(limit)s OFFSET %(offset)s
+) AS shown
+JOIN public.future_skills_futureskillprediction AS prediction USING (id)
+JOIN public.future_skills_jobrole AS role ON role.id = shown.job_role_id
+JOIN public.future_skills_skill AS skill ON skill.id = shown.skill_id
+LEFT JOIN LATERAL (
+    SELECT old_score, old_level FROM future_skills_ops.prediction_change AS change
+    WHERE (change.job_role_id, change.skill_id) = (shown.job_role_id, shown.skill_id)
+      AND change.horizon_years = %(horizon_years)s AND change.kind = 'moved' AND change.at >= %(since)s
+    ORDER BY change.at DESC LIMIT 1
+) AS moved ON true
+ORDER BY shown.score DESC, shown.id
