@@ -33,6 +33,8 @@ STATES: dict[str, State] = {
     "audit failed": "problem",
 }
 """A stage's state -> its status; those that are neither good nor bad have none."""
+WORDS = {"deploy": "deployed", "rollback": "rolled back"}
+"""Where the ledger's word names an order, the word for what became of it."""
 RUN_STATES: dict[str, State] = {"success": "ok", "failed": "problem"}
 
 router = APIRouter()
@@ -58,7 +60,7 @@ def _stage(name: str, facts: dict[str, Any]) -> Stage:
     if name == "drift" and facts["state"] == "reported":
         word = "drift" if facts.get("drifted") else "unknown" if facts.get("unknown") else "normal"
         return Stage(name, "ok" if word == "normal" else "attention", word)
-    return Stage(name, STATES.get(facts["state"], ""), facts["state"])
+    return Stage(name, STATES.get(facts["state"], ""), WORDS.get(facts["state"], facts["state"]))
 
 
 def run_status(run: Run | None) -> str:

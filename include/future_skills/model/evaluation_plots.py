@@ -42,7 +42,7 @@ def figure(data: list[dict[str, Any]], height: int, **layout: Any) -> Figure:
 def axis(title: str = "", **more: Any) -> dict[str, Any]:
     """An axis in the house style; `more` goes before it."""
     return {
-        "title": {"text": title},
+        "title": {"text": title, "font": {"size": 12}},
         "gridcolor": "#e6e9ee",
         "zerolinecolor": "#c3cad3",
         "automargin": True,
