@@ -26,6 +26,7 @@ COLOURS: Final = {
 """A report's colour -> the name of ours, `--chart-<name>` in dashboard.css, which differs between light and dark."""
 MOST_RATIO = 2.0
 """A drift value of twice its threshold has the strongest colour."""
+AT_THRESHOLD = 1 / MOST_RATIO
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,9 @@ def trend_chart(evaluations: Sequence[dict[str, Any]], since: datetime, until: d
     layout = {
         "showlegend": True,
         "legend": {"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
-        "xaxis": plots.axis(type="date", range=[since.isoformat(), until.isoformat()], tickformat="%d %b<br>%Y"),
+        "xaxis": plots.axis(
+            type="date", range=[since.isoformat(), (until + (until - since) / 40).isoformat()], tickformat="%d %b<br>%Y"
+        ),
         "yaxis": plots.axis(range=[0, 1.02]),
         "hovermode": "x unified",
     }
@@ -180,7 +183,11 @@ def _confusion(counts: list[list[int]]) -> Chart:
     right = sum(counts[number][number] for number in range(len(counts)))
     summary = f"{right:,} of {sum(map(sum, counts)):,} decisions are given the level HR decided."
     columns = ["", *(f"given {level}" for level in LEVELS)]
-    return Chart("confusion", "Decided and given levels", summary, plots.confusion_plot(counts), columns, rows)
+    figure = plots.confusion_plot(counts)
+    figure["data"][0] |= {
+        "colorscale": [[0, "colour:surface"], [1, "colour:heat"]]
+    }  # dark enough for white figures in both themes
+    return Chart("confusion", "Decided and given levels", summary, figure, columns, rows)
 
 
 def _reliability(reliability: dict[str, list[dict[str, float]]]) -> Chart:
@@ -225,7 +232,7 @@ def drift_chart(reports: Sequence[DriftReportRow]) -> Chart:
     ordered = list(reversed(reports))
     names = list(dict.fromkeys(name for report in reports for name in report.columns))
     cells = [[report.columns.get(name) for report in ordered] for name in names]
-    days = [_label(report.created_at) for report in ordered]
+    days = _labels([report.created_at for report in ordered])
     trace = {
         "type": "heatmap",
         "x": days,
@@ -240,7 +247,12 @@ def drift_chart(reports: Sequence[DriftReportRow]) -> Chart:
         "xgap": 2,
         "ygap": 2,
         "showscale": False,
-        "colorscale": [[0, "#f4f6f9"], [0.5, plots.LEVEL_COLOURS["MEDIUM"]], [1, plots.LEVEL_COLOURS["HIGH"]]],
+        "colorscale": [
+            [0, "#f4f6f9"],
+            [AT_THRESHOLD, "#c3cad3"],
+            [AT_THRESHOLD, plots.LEVEL_COLOURS["MEDIUM"]],
+            [1, plots.LEVEL_COLOURS["HIGH"]],
+        ],
     }
     rows = [[name, *(_described(column) for column in row)] for name, row in zip(names, cells, strict=True)]
     drifted = sum(report.drifted for report in reports)
@@ -257,8 +269,10 @@ def drift_chart(reports: Sequence[DriftReportRow]) -> Chart:
     )
 
 
-def _label(at: datetime) -> str:
-    return f"{at:%d %b %Y %H:%M}"
+def _labels(times: Sequence[datetime]) -> list[str]:
+    """Days, with the time where a day has several; no two are the same."""
+    days = [f"{at:%d %b %Y}" for at in times]
+    return [day if days.count(day) == 1 else f"{at:%d %b %Y %H:%M:%S}" for day, at in zip(days, times, strict=True)]
 
 
 def _ratio(column: dict[str, Any] | None) -> float | None:

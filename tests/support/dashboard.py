@@ -1,4 +1,7 @@
-"""The dashboard's application without Airflow around it: a user of a role, a database of the test's own, no runs."""
+"""The dashboard's application without Airflow around it: a user of a role, a database of the test's own, no runs.
+
+Import it inside a fixture or a test, with `support.airflow_home` at the head of the module: Airflow reads its environment once.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,15 +31,15 @@ class User:
 
 
 class AuthManager:
-    """Answers from the matrix of rights, as Airflow's does once that is seeded."""
+    """Answers from the matrix of rights, as Airflow's does once that is seeded; a role outside of it has none."""
 
     def is_authorized_custom_view(self, *, method: str, resource_name: str, user: User) -> bool:
-        held = ADMIN if user.role == "Admin" else permissions(user.role) if user.role != "Nobody" else frozenset()
-        return ({"GET": "can_read"}[method], resource_name) in held
+        held = {"Admin": ADMIN, "Viewer": frozenset()}.get(user.role)
+        return ({"GET": "can_read"}[method], resource_name) in (permissions(user.role) if held is None else held)
 
 
 @dataclass
-class NoRuns:
+class StillAirflow:
     """An Airflow in which nothing has run, or just what a test says."""
 
     chains: dict = field(default_factory=dict)
@@ -49,19 +52,19 @@ class NoRuns:
         return self.states
 
 
-def application(role: str | None, dsn: str, configured, runs=None):
+def application(role, dsn, configured, runs=None):
     """The application as `role` sees it; None: nobody is signed in."""
     app = create_app()
     app.dependency_overrides[dashboard_dsn] = lambda: dsn
     app.dependency_overrides[settings] = lambda: configured
-    app.dependency_overrides[airflow_runs] = lambda: runs or NoRuns()
+    app.dependency_overrides[airflow_runs] = lambda: runs or StillAirflow()
     if role:
         app.dependency_overrides[get_user] = lambda: User(role)
     return app
 
 
 @contextmanager
-def client(role: str | None, dsn: str, configured, runs=None) -> Iterator[TestClient]:
+def client(role, dsn, configured, runs=None) -> Iterator[TestClient]:
     """A browser without a screen."""
     with patch.object(access, "get_auth_manager", AuthManager):
         yield TestClient(application(role, dsn, configured, runs), root_path=PREFIX, raise_server_exceptions=False)

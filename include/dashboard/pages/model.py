@@ -25,11 +25,12 @@ VERDICTS: dict[Verdict, tuple[str, str]] = {
 }
 """A verdict's status and what it means."""
 CHECKS = {
-    "pass": ("ok", "passed"),
     "fail": ("problem", "failed"),
     "insufficient": ("attention", "too little"),
+    "pass": ("ok", "passed"),
     "info": ("", "not judged"),
 }
+"""A check's verdict -> its status and word, in the order in which they matter."""
 
 router = APIRouter()
 
@@ -96,7 +97,10 @@ def model(
         populations=POPULATIONS,
         targets=TARGETS,
         verdicts=VERDICTS,
-        checks=CHECKS,
+        checks=sorted(story.evaluation.checks or [], key=lambda check: list(CHECKS).index(check["verdict"]))
+        if story.evaluation
+        else [],
+        outcomes=CHECKS,
         check_in_words=check_in_words,
         realised=realised(connection, name),
         largest_slice=settings.gate.slice_minimum_rows,

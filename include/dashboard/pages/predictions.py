@@ -20,7 +20,7 @@ from future_skills.domain import Level
 from future_skills.ledger.batches import newest_published
 from future_skills.ledger.versions import champion
 
-FOUND, RANKED, MOVERS = 25, 100, 20
+FOUND, RANKED, MOVERS = 12, 100, 20
 WEEK = timedelta(days=7)
 LARGEST_ID = 2**63 - 1
 COLUMNS = {
