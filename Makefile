@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard test test-all lint format requirements clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whol
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
 
+bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet)
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.pipeline --size "$(or $(SIZE),small)"
+
 bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.gate
 
@@ -95,13 +98,11 @@ bench-estimators: .venv/.installed ## Every estimator on unseen roles of a compa
 bench-extended: .venv/.installed ## What the extended features bring (DATA=<O*NET folder>); writes docs/extended.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.extended --data "$(DATA)"
 
-<<<<<<< HEAD
-env-example: .venv/.installed ## Write .env.example from the settings
-	@exec $(BIN)/python -m runtime.env_example
-=======
 bench-dashboard: .venv/.installed ## Response times of the dashboard with 8 million predictions and a year of history
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.dashboard
->>>>>>> 952b22b (Measure the dashboard with 8 million predictions and a year of history)
+
+env-example: .venv/.installed ## Write .env.example from the settings
+	@exec $(BIN)/python -m runtime.env_example
 
 lint: .venv/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .
