@@ -15,7 +15,7 @@ export PYTHONDONTWRITEBYTECODE := 1
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
 	echo "  Settings: DATA=demo|<folder>  PAIR_SCOPE=all|evidence  HR_DSN=...  APPROVAL=auto|required  DEPLOY=auto|manual  PUBLISH=on|off  PORT=8080"
-	echo "  Whose command it is: AIRFLOW_URL, AIRFLOW_USER, AIRFLOW_PASSWORD (default: a demo user of the running \`make run\` who may)"
+	echo "  Whose command it is: AIRFLOW_URL, AIRFLOW_USER, AIRFLOW_PASSWORD or AIRFLOW_TOKEN (default: a demo user of the running \`make run\` who may)"
 
 .venv/.installed: requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \

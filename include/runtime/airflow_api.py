@@ -30,11 +30,13 @@ def _path(run: dict[str, Any]) -> str:
 
 
 class AirflowApi:
-    """A signed-in client of one Airflow; the token is renewed when it expires."""
+    """A signed-in client of one Airflow; the token is renewed when it expires, unless a token is all there is."""
 
-    def __init__(self, base_url: str, user: str, password: str, *, timeout: float = 30) -> None:
-        self._credentials = {"username": user, "password": password}
+    def __init__(self, base_url: str, user: str, password: str, *, token: str | None = None, timeout: float = 30) -> None:
+        self._credentials = None if token else {"username": user, "password": password}
         self._client = httpx.Client(base_url=base_url, timeout=timeout)
+        if token:
+            self._client.headers["Authorization"] = f"Bearer {token}"
 
     def close(self) -> None:
         """Close the connections."""
@@ -42,7 +44,7 @@ class AirflowApi:
 
     def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         response = self._client.request(method, f"/api/v2{path}", **arguments)
-        if response.status_code == httpx.codes.UNAUTHORIZED:
+        if response.status_code == httpx.codes.UNAUTHORIZED and self._credentials:
             token = self._client.post("/auth/token", json=self._credentials).raise_for_status().json()["access_token"]
             self._client.headers["Authorization"] = f"Bearer {token}"
             response = self._client.request(method, f"/api/v2{path}", **arguments)

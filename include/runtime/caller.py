@@ -27,6 +27,7 @@ class Login(BaseSettings):
     url: str | None = Field(None, description="Address of Airflow; empty: the local run's.")
     user: str | None = Field(None, description="Who asks; empty, in the local run: a demo user who may.")
     password: SecretStr | None = Field(None, description="That user's password; of a demo user it is known.")
+    token: SecretStr | None = Field(None, description="Instead of both: a token that Airflow gave the user.")
 
 
 class Caller:
@@ -35,10 +36,13 @@ class Caller:
     def __init__(self, login: Login, options: RunOptions, demo_user: str) -> None:
         self.local = login.url is None
         self.address = (login.url or f"http://{LOOPBACK}:{options.port}").rstrip("/")
-        if not self.local and not (login.user and login.password):
-            raise RefusedError(f"Who are you at {self.address}? Give AIRFLOW_USER and AIRFLOW_PASSWORD.")
-        self.user = login.user or demo_user
-        self._password = login.password.get_secret_value() if login.password else self._demo_password(options)
+        if not self.local and not login.token and not (login.user and login.password):
+            raise RefusedError(f"Who are you at {self.address}? Give AIRFLOW_USER and AIRFLOW_PASSWORD, or AIRFLOW_TOKEN.")
+        self._token = login.token.get_secret_value() if login.token else None
+        self.user = login.user or ("The token's owner" if login.token else demo_user)
+        self._password = login.password.get_secret_value() if login.password else ""
+        if not (self._password or self._token):
+            self._password = self._demo_password(options)
 
     def _demo_password(self, options: RunOptions) -> str:
         """The generated password of a demo user of this state."""
@@ -54,7 +58,7 @@ class Caller:
     def signed_in(self, dag_id: str) -> Iterator[AirflowApi]:
         """Airflow's API as this user. Raises RefusedError, in words, for whatever goes wrong with a request about the DAG."""
         try:
-            with closing(AirflowApi(self.address, self.user, self._password)) as api:
+            with closing(AirflowApi(self.address, self.user, self._password, token=self._token)) as api:
                 yield api
         except httpx.TransportError as error:
             start = "start `make run` in another terminal first (PORT= when it is not 8080)" if self.local else str(error)
@@ -71,7 +75,7 @@ class Caller:
                 f"{allowed} may. Name another user with AIRFLOW_USER=..."
             )
         if response.status_code == httpx.codes.UNAUTHORIZED:
-            return f"Airflow does not accept the password of {self.user}."
+            return f"Airflow does not accept the {'token' if self._token else f'password of {self.user}'}."
         if response.status_code == httpx.codes.NOT_FOUND:
             return (
                 f"The Airflow at {self.address} does not know {response.request.url.path}: is it another one, or still starting?"

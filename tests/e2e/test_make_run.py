@@ -1,5 +1,6 @@
 """What a newcomer relies on, step by step in one state folder: the first chain, quiet weeks, small changes, a clean stop."""
 
+import re
 import signal
 import socket
 import time
@@ -62,6 +63,31 @@ def test_exactly_what_differs_is_written(installation, first_week):
         assert (counts["updated"], counts["restored"], counts["inserted"], counts["deleted"]) == (1, 1, 1, 0)
 
 
+def every_command_ends_with_a_result(installation):
+    """The commands beside a run that serves; promote, deploy and rollback are in test_story.py."""
+    compared = installation.command("experiment", ESTIMATORS="logistic_regression,ridge")
+    assert compared.code == 0
+    assert "asked for by scientist" in compared.text
+    assert "| ridge | target | core |" in compared.text.replace("**", "")
+    unwanted = installation.command("experiment", AIRFLOW_USER="drh.one")
+    assert unwanted.code == 1
+    assert "drh.one may not start future_skills_experiment: DataScientist and DevOps may." in unwanted.text
+    exported = installation.command("export-dataset", AIRFLOW_USER="drh.one")
+    assert (exported.code, "decided rows (hr_decision), 0 in quarantine" in exported.text) == (0, True), exported.text
+    judged = installation.command("evaluate-model", VERSION="v1")
+    assert (judged.code, "version v1, on dataset" in judged.text) == (0, True), judged.text
+    assert re.search(r"^gate: (keep|investigate|v1 may)", judged.text, re.MULTILINE)
+    trained = installation.command("retrain-future-skills", MODEL_VERSION="v99")
+    assert (trained.code, "no model version 'v99'" in trained.text) == (1, True), trained.text
+    reported = installation.command("drift")
+    assert reported.code == 0
+    (batch,) = re.findall(r"^report \d+ on batch (\S+): no drift", reported.text, re.MULTILINE)
+    again = installation.command("republish", BATCH=batch)
+    assert (again.code, "0 inserted, 0 updated, 0 deleted" in again.text) == (0, True), again.text
+    nothing = installation.command("promote")
+    assert (nothing.code, "No approval is open" in nothing.text) == (1, True)
+
+
 def test_ctrl_c_stops_everything_and_a_second_run_waits_its_turn(installation, first_week):
     running = installation.start()
     lines = []
@@ -73,13 +99,7 @@ def test_ctrl_c_stops_everything_and_a_second_run_waits_its_turn(installation, f
     refused = installation.run_once()
     assert refused.outcome == 1
     assert f"process {running.pid}" in refused.text
-    compared = installation.command("experiment", ESTIMATORS="logistic_regression,ridge")
-    assert compared.code == 0
-    assert "asked for by scientist" in compared.text
-    assert "| ridge | target | core |" in compared.text.replace("**", "")
-    unwanted = installation.command("experiment", AIRFLOW_USER="drh.one")
-    assert unwanted.code == 1
-    assert "drh.one may not start future_skills_experiment: DataScientist and DevOps may." in unwanted.text
+    every_command_ends_with_a_result(installation)
     family = psutil.Process(running.pid).children(recursive=True)
     assert len(family) >= 4
     running.send_signal(signal.SIGINT)

@@ -132,6 +132,9 @@ def test_a_caller_is_a_demo_user_or_names_itself(options):
         Caller(Login(url="https://airflow.example.com/"), options, "devops")
     elsewhere = Login(url="https://airflow.example.com/", user="ada", password=SecretStr("s3cr3t"))
     assert Caller(elsewhere, options, "devops").address == "https://airflow.example.com"
+    with_token = Caller(Login(url="https://airflow.example.com", token=SecretStr("t0ken")), options, "devops")
+    with pytest.raises(RefusedError, match="Airflow does not accept the token"), with_token.signed_in("dag"):
+        httpx.Response(401, request=httpx.Request("GET", "http://x")).raise_for_status()
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def slow_airflow(slow_answers):
 
     class Answer(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked.append(self.path)
+            asked.append((self.path, self.headers["Authorization"]))
             if len(asked) <= slow_answers:
                 time.sleep(0.5)
             with suppress(BrokenPipeError):
@@ -157,6 +157,10 @@ def test_a_question_is_asked_again_when_a_busy_airflow_answers_late(monkeypatch)
     with slow_airflow(2) as (address, asked), closing(AirflowApi(address, "ada", "secret", timeout=0.2)) as api:
         assert api.runs() == []
         assert len(asked) == 3
+    given = "of the sign-on"
+    with slow_airflow(0) as (address, asked), closing(AirflowApi(address, "", "", token=given)) as api:
+        assert api.runs() == []
+        assert [authorization for _, authorization in asked] == [f"Bearer {given}"]
     with slow_airflow(99) as (address, asked), closing(AirflowApi(address, "ada", "secret", timeout=0.1)) as api:
         with pytest.raises(httpx.TimeoutException):
             api.runs()
