@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard test test-all lint format requirements clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -103,6 +103,9 @@ bench-dashboard: .venv/.installed ## Response times of the dashboard with 8 mill
 
 env-example: .venv/.installed ## Write .env.example from the settings
 	@exec $(BIN)/python -m runtime.env_example
+
+bench-drift: .venv/.installed ## How often drift alarms, wrongly and rightly (DATA=<folder of O*NET releases>); writes docs/drift-numbers.md
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -W ignore -m bench.drift $(if $(DATA),--data "$(DATA)")
 
 lint: .venv/.installed-dev ## ruff and mypy
 	@$(BIN)/ruff check .
