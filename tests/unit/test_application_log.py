@@ -142,8 +142,9 @@ def test_a_file_without_an_end_of_line_is_not_taken_into_memory(tmp_path):
 def test_a_log_that_is_not_there_says_what_to_do(tmp_path):
     with pytest.raises(ApplicationLogMissingError, match="DRIFT__APPLICATION_LOG"):
         read(str(tmp_path / "nothing"))
-    with pytest.raises(ApplicationLogMissingError):
-        read(str(tmp_path))
+    for path in (str(tmp_path), "nonsense://log", "a\0b"):
+        with pytest.raises(ApplicationLogMissingError):
+            read(path)
 
 
 # Our own lines are lines of the same kind

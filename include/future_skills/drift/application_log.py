@@ -62,9 +62,9 @@ def read_application_log(path: str, since: datetime, until: datetime, limit: int
                     reading.lines += 1
                     engines[line[1]] += 1
                     _keep(kept, line[2], reading.lines, limit, random)
-    except OSError as error:
+    except (OSError, ValueError, ImportError) as error:  # the last two: an address of a kind nobody can open
         raise ApplicationLogMissingError(
-            f"The HR application's log {path} cannot be read ({error.strerror or error}): "
+            f"The HR application's log {path} cannot be read ({getattr(error, 'strerror', None) or error}): "
             "is it mounted on this machine, and may this user read it? DRIFT__APPLICATION_LOG names it."
         ) from error
     reading.engines = dict(engines)
