@@ -58,10 +58,11 @@ def overall(found: list[Finding]) -> State:
 
 
 def _of_the_runs(reading: Reading) -> list[Finding]:
-    failed = [dag for dag in reading.dags if dag.newest and dag.newest.state == "failed"]
-    return [
-        Finding("problem", f"The last run of {dag.name} failed", f"airflow:{dag.newest.path}") for dag in failed if dag.newest
-    ]
+    failed = [dag.newest for dag in reading.dags if dag.newest and dag.newest.state == "failed"]
+    found = [Finding("problem", f"The last run of {run.name} failed", f"airflow:{run.path}") for run in failed]
+    if paused := ", ".join(dag.name for dag in reading.dags if dag.paused):
+        found.append(Finding("attention", f"Paused, so not started by themselves: {paused}", "runs"))
+    return found
 
 
 def _of_the_week(reading: Reading) -> list[Finding]:

@@ -67,7 +67,7 @@ class Seen:
 
     def watch(self, page) -> None:
         """Note every console error, exception, failed answer and request that leaves the machine."""
-        page.on("console", lambda message: self.console.append(message.text) if message.type in {"error", "warning"} else None)
+        page.on("console", lambda message: self.console.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: self.console.append(str(error)))
         page.on("requestfailed", self._broke)
         page.on("response", lambda answer: self.failed.append(f"{answer.status} {answer.url}") if answer.status >= 400 else None)

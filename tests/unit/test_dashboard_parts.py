@@ -130,6 +130,15 @@ def test_a_failed_run_goes_before_what_only_waits(reading):
     assert failed.path == "/dags/future_skills_drift/runs/run%2B1"
 
 
+def test_a_paused_dag_is_told(reading):
+    from dashboard.airflow_runs import DagState
+
+    dags = [
+        DagState(f"future_skills_{name}", paused, None) for name, paused in (("drift", True), ("watch", False), ("export", True))
+    ]
+    assert "Paused, so not started by themselves: drift, export" in judged(reading, dags=dags)[1]
+
+
 def test_no_model_is_told_once_where_it_waits(reading):
     assert judged(reading)[1] == ["No model is deployed, so nothing is predicted: the registry says why"]
     assert judged(reading, undeployed="v2")[1] == ["v2 is approved and waits for DevOps to deploy it"]

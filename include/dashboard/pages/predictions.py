@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
+from psycopg2.extensions import connection as Connection
 from starlette.responses import Response, StreamingResponse
 
 from dashboard.access import require_download
@@ -16,6 +17,7 @@ from dashboard.paging import PageNumber, limits, sliced
 from dashboard.predictions import Subject, all_rows, changes, movers, named, pair, ranking, search
 from dashboard.rendering import page, reason
 from dashboard.spreadsheet import csv_pieces
+from future_skills.config import Settings
 from future_skills.domain import Level
 from future_skills.ledger.batches import newest_published
 from future_skills.ledger.versions import champion
@@ -72,13 +74,19 @@ def predictions(
     )
 
 
-def _learned_from_rules(connection: Any) -> bool:
+def _learned_from_rules(connection: Connection) -> bool:
     reigning = champion(connection)
     return reigning is not None and reigning.label_source == "bootstrap"
 
 
 def _ranking_page(
-    request: Request, connection: Any, settings: Any, subject: Subject, subject_id: int, level: Level | None, number: int
+    request: Request,
+    connection: Connection,
+    settings: Settings,
+    subject: Subject,
+    subject_id: int,
+    level: Level | None,
+    number: int,
 ) -> Response:
     since = datetime.now(UTC) - WEEK
     found = ranking(
