@@ -103,8 +103,8 @@ def answer():
     """Answer the next approval as a person would in the UI; waits in the background until one is asked for."""
     threads = []
 
-    def respond(option, reason=""):
-        thread = threading.Thread(target=_respond, args=([option], {"reason": reason}), daemon=True)
+    def respond(option, reason="", user="drh.one"):
+        thread = threading.Thread(target=_respond, args=([option], {"reason": reason}, user), daemon=True)
         thread.start()
         threads.append(thread)
 
@@ -114,7 +114,7 @@ def answer():
         assert not thread.is_alive(), "no approval was asked for"
 
 
-def _respond(options, params_input):
+def _respond(options, params_input, user):
     """What the REST handler of an answer does, in the same database."""
     from airflow._shared.timezones import timezone
     from airflow.models.hitl import HITLDetail
@@ -129,11 +129,11 @@ def _respond(options, params_input):
         .join(TaskInstance, HITLDetail.ti_id == TaskInstance.id)
         .where(TaskInstance.state == "awaiting_input", HITLDetail.responded_at.is_(None))
     )
-    for _ in range(200):
+    for _ in range(1_200):
         with create_session(scoped=False) as session:
             detail = session.scalars(query).first()
             if detail:
-                detail.responded_by, detail.responded_at = {"id": "3", "name": "drh.one"}, timezone.utcnow()
+                detail.responded_by, detail.responded_at = {"id": user, "name": user}, timezone.utcnow()
                 detail.chosen_options, detail.params_input = options, params_input
                 event = TriggerEvent(detail.as_resume_event_payload())
                 handle_event_submit(event, task_instance=session.get(TaskInstance, detail.ti_id), session=session)

@@ -42,6 +42,7 @@ def test_a_first_week(run_dag, installation):
         **dict.fromkeys(["alert", "request_retraining", "application_log"], "skipped"),
     }
     assert run_dag("watch").state == "success"
+    assert fetch_value(installation, "SELECT count(*) FROM future_skills_ops.refusal") == 0
 
 
 def test_the_same_dataset_again_scores_and_writes_nothing(run_dag, deployed):
@@ -97,16 +98,6 @@ def test_a_question_that_was_never_asked_fails_the_run(run_dag, installation, mo
     unasked = run_dag("promotion")
     assert unasked.state == "failed"
     assert unasked.tasks["record_decision"] == "failed"
-
-
-def test_a_state_set_by_hand_is_no_approval(run_dag, installation, monkeypatch):
-    monkeypatch.setenv("APPROVAL", "required")
-    run_dag("retraining")
-    forced = run_dag("promotion", mark_success_pattern="request_approval")
-    assert forced.state == "failed"
-    assert forced.tasks["record_decision"] == "failed"
-    assert forced.tasks["request_deployment"] == "upstream_failed"
-    assert fetch_value(installation, "SELECT count(*) FROM future_skills_ops.approval WHERE event = 'approved'") == 0
 
 
 def test_an_existing_version_is_evaluated_again(run_dag, deployed):
