@@ -23,7 +23,7 @@ GIVEN_UP = GivenUp("approval_request", "request-1", "gone@example.com", "Your ap
 
 def drift_report(**fields) -> DriftReportRow:
     trend = {"kind": "feature", "method": "wasserstein", "threshold": 0.1, "value": 0.4321, "drift": True}
-    lost = {**trend, "value": None, "drift": None, "missing": {"reference": 0, "current": 1234}}
+    lost = {**trend, "value": None, "drift": None, "problem": "missing", "missing": {"reference": 0, "current": 1234}}
     columns = {"trend_score": trend, "hiring_difficulty": lost, "level": {**trend, "kind": "level", "drift": False}}
     row = DriftReportRow(7, DATASET, "batch-b", "batch-a", "v3", 5, columns, True, True, True, "/store/drift.html", "", NOW)
     return replace(row, **fields)

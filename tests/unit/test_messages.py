@@ -1,11 +1,14 @@
 """What whoever reads the mails relies on: each says what happened, what it means and what to do, in both parts and languages."""
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 
 from future_skills.alerts import messages
 from future_skills.alerts.outbox import send_outbox
+from future_skills.alerts.words import WORDS
+from future_skills.drift.columns import Problem
 from support.mails import all_mails, drift_report, evaluation, request
 from support.outbox import queued
 from support.published import DATASET, add_batch
@@ -51,6 +54,19 @@ def test_without_addresses_there_are_no_mails(settings, hr):
 def test_a_report_that_is_fine_gives_no_mail(addressed):
     assert messages.drift_alert(addressed, drift_report(drifted=False)) == []
     assert messages.data_alarm(addressed, drift_report(unknown=False)) == []
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_a_data_alarm_says_what_is_wrong_with_each_column(addressed, language):
+    settings = addressed.model_copy(update={"future_skills_language": language})
+    said = WORDS[language].problems
+    assert set(said) == set(get_args(Problem))
+    lost = drift_report().columns["hiring_difficulty"]
+    columns = {f"column_{problem}": {**lost, "problem": problem} for problem in said}
+    (mail,) = messages.data_alarm(settings, drift_report(columns=columns))
+    for problem, words in said.items():
+        row = next(line for line in mail.text.split("column_")[1:] if line.startswith(problem))
+        assert words in " ".join(row.split())
 
 
 def test_hostile_values_stay_text(hr, addressed, inbox, server):

@@ -24,6 +24,7 @@ class Words:
     accuracy_unknown: str
     tones: dict[Tone, str]
     kinds: dict[str, str]
+    problems: dict[str, str]
     reference: str
     current: str
     share: str
@@ -64,6 +65,10 @@ class Words:
         """What kind of column that is."""
         return self.kinds.get(kind, kind)
 
+    def problem(self, problem: str | None) -> str:
+        """Why a column is unknown."""
+        return self.problems.get(problem or "", problem or NO_VALUE)
+
     @staticmethod
     def moment(value: datetime) -> str:
         """A date and time, UTC."""
@@ -75,7 +80,7 @@ class Words:
         return f"{value.astimezone(UTC):%Y-%m-%d}"
 
 
-FILTERS = ("number", "signed", "percent", "interval", "count", "level", "kind", "moment", "day")
+FILTERS = ("number", "signed", "percent", "interval", "count", "level", "kind", "problem", "moment", "day")
 """The methods that templates use as filters."""
 
 WORDS: dict[Language, Words] = {
@@ -93,6 +98,12 @@ WORDS: dict[Language, Words] = {
             "question": "Your turn",
             "good": "Done",
             "news": "This week",
+        },
+        problems={
+            "missing": "values are missing",
+            "empty": "no value at all",
+            "constant": "one value everywhere, where there were many",
+            "halved": "its source lost half of its rows",
         },
         kinds={"feature": "feature", "level": "predicted level", "score": "score", "target": "HR's decisions"},
         reference="first batch of the version",
@@ -118,6 +129,12 @@ WORDS: dict[Language, Words] = {
             "question": "À vous",
             "good": "C'est fait",
             "news": "Cette semaine",
+        },
+        problems={
+            "missing": "des valeurs manquent",
+            "empty": "aucune valeur",
+            "constant": "une seule valeur partout, au lieu de plusieurs",
+            "halved": "sa source a perdu la moitié de ses lignes",
         },
         kinds={"feature": "variable", "level": "niveau prédit", "score": "score", "target": "décisions RH"},
         reference="premier lot de la version",
