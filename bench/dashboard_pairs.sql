@@ -1,4 +1,6 @@
 -- Roles, skills and a prediction for every pair of them; the company that was really scored keeps its own rows.
+SET LOCAL session_replication_role = replica;  -- every foreign key would be checked at the commit, 16 million times
+
 INSERT INTO public.future_skills_jobrole (name, department)
 SELECT 'Generated role ' || number, 'Department ' || number %% 12
 FROM generate_series(1, %(roles)s - (SELECT count(*) FROM public.future_skills_jobrole)) AS number;
