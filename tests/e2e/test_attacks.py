@@ -20,7 +20,7 @@ from runtime.state import State
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
-STEP_SECONDS = 400
+STEP_SECONDS = 900
 ENDED = {"success", "failed"}
 PROMOTION, DEPLOYMENT, PREDICTION = (f"future_skills_{name}" for name in ("promotion", "deployment", "prediction"))
 RETRAINING, EXPORT = "future_skills_retraining", "future_skills_export"
