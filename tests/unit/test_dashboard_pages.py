@@ -389,7 +389,7 @@ def test_hostile_names_are_text_on_every_page(visit):
                 assert "<" not in data
         for name in (BACKWARDS, LONG):
             found = browser.get("/predictions", params={"q": name}).text
-            assert found.count(f"<bdi>{name}</bdi></a>") == 2, "a name keeps its direction to itself"
+            assert found.count(f"<bdi>{name}</bdi></a>") >= 2, "a name keeps its direction to itself"
 
 
 def test_a_name_in_a_chart_is_no_markup(bench, visit):

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from dashboard.access import require_drift
+from dashboard.charts import drift_chart, mark
 from dashboard.database import Artifacts, Configured, Ledger
-from dashboard.drift_charts import drift_chart, mark
 from dashboard.headers import REPORT_POLICY
 from dashboard.rendering import page
 from future_skills.database import fetch_rows

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query, Request
 from psycopg2.extensions import connection as Connection
 from starlette.responses import PlainTextResponse, Response
 
-from dashboard.charts import Chart, evaluation_charts
+from dashboard.charts import Chart
 from dashboard.database import Configured, Ledger
+from dashboard.evaluation_charts import evaluation_charts
 from dashboard.rendering import page
 from future_skills.database import fetch_rows
 from future_skills.domain import Verdict

@@ -9,9 +9,8 @@ from psycopg2.extensions import connection as Connection
 from starlette.responses import Response
 
 from dashboard.airflow_runs import AirflowState
-from dashboard.charts import trend_chart
+from dashboard.charts import mark, trend_chart
 from dashboard.database import Configured, Ledger
-from dashboard.drift_charts import mark
 from dashboard.health import WORDS, Reading, findings, overall
 from dashboard.rendering import page
 from future_skills.config import read_sql

@@ -10,8 +10,8 @@ from psycopg2.extensions import connection as Connection
 from starlette.responses import Response, StreamingResponse
 
 from dashboard.access import require_download
+from dashboard.charts import history_chart
 from dashboard.database import Configured, Ledger, dashboard_dsn, open_ledger
-from dashboard.drift_charts import history_chart
 from dashboard.pages.model import safe_name
 from dashboard.paging import PageNumber, limits, sliced
 from dashboard.predictions import Subject, all_rows, changes, movers, named, pair, ranking, search
