@@ -5,6 +5,7 @@ compares by grouped cross-validation on training roles (held-out roles are not r
 """
 
 import argparse
+import json
 import multiprocessing
 import os
 import resource
@@ -16,7 +17,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import joblib
+import numpy as np
 
 from bench import page
 from bench.company import loaded
@@ -33,14 +34,15 @@ LONGEST_MINUTES = 12.0
 
 def kept(folder: Path, measure: Measure, ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
     """What `measure` finds; found before, and kept in the folder, it is not measured again."""
-    path = folder / f"{contender.estimator}-{contender.preprocessing}-{contender.feature_set}.joblib"
+    path = folder / f"{contender.estimator}-{contender.preprocessing}-{contender.feature_set}.json"
     if path.exists():
-        finding: Finding = joblib.load(path)
-        return finding
-    finding = measure(ground, plan, contender, dataset)
+        found, resampled = json.loads(path.read_text(encoding="utf-8"))
+        return Contender(**found), None if resampled is None else np.array(resampled)
+    contender, standing = measure(ground, plan, contender, dataset)
     folder.mkdir(parents=True, exist_ok=True)
-    joblib.dump(finding, path)
-    return finding
+    told = [contender.to_dict(), None if standing is None else standing.tolist()]
+    path.write_text(json.dumps(told), encoding="utf-8")
+    return contender, standing
 
 
 def bounded(longest: float, ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
