@@ -1,13 +1,17 @@
 -- The predictions of one role (every skill) or of one skill (every role), the highest score first, with what moved lately.
--- The rows are chosen before their texts are read.
+-- All of them are found first, by the index on the role or skill: through the one on scores, it would read most of the table.
+-- The rows of the page are chosen before their texts are read.
+WITH own AS MATERIALIZED (
+    SELECT id, job_role_id, skill_id, score, level
+    FROM public.future_skills_futureskillprediction
+    WHERE {column} = %(id)s AND horizon_years = %(horizon_years)s
+)
 SELECT shown.job_role_id, shown.skill_id, role.name AS job_role, role.department, skill.name AS skill, skill.category,
        prediction.score, prediction.level, prediction.rationale, prediction.created_at,
        prediction.explanation ->> 'decision' AS decision, (prediction.explanation ->> 'confidence')::float AS confidence,
        coalesce((prediction.explanation ->> 'low_confidence')::boolean, false) AS low_confidence, moved.old_score, moved.old_level
 FROM (
-    SELECT id, job_role_id, skill_id, score
-    FROM public.future_skills_futureskillprediction
-    WHERE {column} = %(id)s AND horizon_years = %(horizon_years)s AND (%(level)s IS NULL OR level = %(level)s)
+    SELECT id, job_role_id, skill_id, score FROM own WHERE %(level)s IS NULL OR level = %(level)s
     ORDER BY score DESC, id
     LIMIT %(limit)s OFFSET %(offset)s
 ) AS shown
