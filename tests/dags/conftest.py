@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,7 @@ def airflow_database() -> None:
 @pytest.fixture
 def installation(hr, hr_dsn, settings, monkeypatch, airflow_database):
     """A small company behind `hr_database`, and the settings every task reads from its environment."""
+    _forget_queued_runs()
     load_demo(hr, **SIZES)
     for name, value in {
         "AIRFLOW_CONN_HR_DATABASE": hr_connection_json(hr_dsn),
@@ -67,6 +69,17 @@ def installation(hr, hr_dsn, settings, monkeypatch, airflow_database):
     }.items():
         monkeypatch.setenv(name, value)
     return hr
+
+
+def _forget_queued_runs():
+    """What a test's tasks triggered is never run here, and would keep the same run of another company from being triggered."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session(scoped=False) as session:
+        for run in session.scalars(select(DagRun).where(DagRun.state == "queued")).all():
+            session.delete(run)
 
 
 class Ran:
@@ -93,6 +106,8 @@ def run_dag(installation):
     def run(dag_id, conf=None, **arguments):
         dag_id = f"future_skills_{dag_id}"
         dag = DagBag(str(ROOT / "dags" / f"{dag_id}.py")).dags[dag_id]
+        for task in dag.tasks:
+            task.retry_delay = timedelta(0)  # nothing is gained by waiting here
         return Ran(dag.test(run_conf=conf, **arguments))
 
     return run
