@@ -7,10 +7,12 @@ import re
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+import pandas as pd
 import pytest
 
 import support.airflow_home  # noqa: F401 - before Airflow is imported
 from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
+from future_skills.drift.realised import measure_decisions
 from future_skills.drift.report import report_drift
 from future_skills.ledger.batches import newest_published
 from future_skills.ledger.versions import newest_evaluation
@@ -148,6 +150,53 @@ def test_the_model_page_tells_worth_checks_and_people(bench, visit):
     assert "approval approved" in page
     assert "# Model card: v1" in card.text
     assert card.headers["content-disposition"] == 'attachment; filename="model-card-v1.md"'
+
+
+def test_the_model_page_tells_what_the_version_was_worth_on_later_decisions(bench, visit):
+    rows = pd.DataFrame(
+        {
+            "job_role_id": [1, 1, 2, 3],
+            "level": ["HIGH", "LOW", "HIGH", "LOW"],
+            "predicted": ["HIGH", "LOW", "LOW", "LOW"],
+            "probability_high": [0.9, 0.1, 0.4, 0.2],
+            "persisting": ["LOW"] * 4,
+            "overwritten": [False, True, False, False],
+        }
+    )
+    measured = measure_decisions(rows, bench.settings.gate, 1)
+    change(
+        bench,
+        "INSERT INTO future_skills_ops.realised_performance (version, week, population, dataset_id, decisions,"
+        " horizon_years, metrics)"
+        " SELECT 'v1', '2026-11-16', 'undecided', dataset_id, 4, 5, %s FROM future_skills_ops.dataset LIMIT 1",
+        json.dumps(measured),
+    )
+    with visit() as browser:
+        page = text_of(browser.get("/model"))
+    assert "accuracy macro-F1 AP(HIGH)" in page
+    for name in ("accuracy", "macro_f1", "ap_high"):
+        low, high = measured[name]["ci"]
+        assert f"{measured[name]['value']:.3f} [{low:.3f}, {high:.3f}]" in page, name
+
+
+def test_a_retraining_that_drift_asked_for_says_what_became_of_it(bench, visit):
+    change(
+        bench,
+        "INSERT INTO future_skills_ops.retraining_request (report_id, reason, dag_run_id, requested_at) SELECT report_id,"
+        " 'two of three drift', 'drift__1', now() - interval '3 days' FROM future_skills_ops.drift_report LIMIT 1",
+    )
+    with visit() as browser:
+        assert "two of three drift failed" in text_of(browser.get("/drift"))
+
+
+def test_a_mail_that_was_given_up_is_no_longer_waiting(bench, visit):
+    with visit() as browser:
+        before = text_of(browser.get("/"))
+    change(bench, "UPDATE future_skills_ops.outbox SET given_up_at = now() WHERE sent_at IS NULL AND attempts > 0")
+    with visit() as browser:
+        assert "given up" in text_of(browser.get("/runs"))
+        assert "mail server" in before
+        assert "mail server" not in text_of(browser.get("/"))
 
 
 def test_bootstrap_labels_are_marked_wherever_a_figure_stands(bench, visit):

@@ -227,7 +227,7 @@ def test_an_approval_rests_on_the_judgement_it_was_shown(bench, change):
 # Files
 
 
-@pytest.mark.parametrize("artifact", ["served", "folds"])
+@pytest.mark.parametrize("artifact", ["served", "folds", "fold-1"])
 def test_nothing_is_unpickled_before_every_file_is_checked(bench, artifact, monkeypatch):
     approved(bench, 1)
     path = bench.store.resolve(get_version(bench.connection, "v1").artifacts[artifact].uri)

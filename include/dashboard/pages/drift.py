@@ -10,8 +10,8 @@ from dashboard.charts import drift_chart, mark
 from dashboard.database import Artifacts, Configured, Ledger
 from dashboard.headers import REPORT_POLICY
 from dashboard.rendering import page
-from future_skills.database import fetch_rows
 from future_skills.ledger.drift_reports import get_report, newest_reports
+from future_skills.ledger.retraining_requests import list_requests
 
 SHOWN = 53
 """Reports over time: a year of weeks."""
@@ -41,7 +41,7 @@ def drift(
         chart=drift_chart(reports) if reports else None,
         mark=mark,
         policy=settings.drift,
-        requests=fetch_rows(connection, "SELECT * FROM future_skills_ops.retraining_request ORDER BY requested_at DESC LIMIT 10"),
+        requests=list_requests(connection, settings.horizon_years),
     )
 
 

@@ -84,7 +84,8 @@ def overview(
         requests=open_requests(connection),
         undeployed=undeployed_version(connection),
         unsent_mails=fetch_value(
-            connection, "SELECT count(*) FROM future_skills_ops.outbox WHERE sent_at IS NULL AND attempts > 0"
+            connection,
+            "SELECT count(*) FROM future_skills_ops.outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND attempts > 0",
         ),
         dags=airflow.dags(),
     )

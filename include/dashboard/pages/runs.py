@@ -85,7 +85,7 @@ def runs(
     since = min((chain["started_at"] for chain in chains.rows), default=None)
     mails = fetch_rows(
         connection,
-        "SELECT cause, recipient, subject, created_at, attempts, last_error, sent_at FROM future_skills_ops.outbox"
+        "SELECT cause, recipient, subject, created_at, attempts, last_error, sent_at, given_up_at FROM future_skills_ops.outbox"
         " ORDER BY id DESC LIMIT %s",
         (MAILS,),
     )

@@ -13,8 +13,8 @@ from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys, verify
 
 logger = logging.getLogger(__name__)
-PREDICTING = ("served", "folds")
-"""The artefacts that predictions are made with."""
+NOT_PREDICTING = "evaluated"
+"""The one artefact no prediction is made with."""
 
 
 def verify_artifacts(store: Store, keys: SigningKeys, version: VersionRow) -> None:
@@ -22,9 +22,9 @@ def verify_artifacts(store: Store, keys: SigningKeys, version: VersionRow) -> No
 
     Raises UntrustedArtifactError, ArtifactMissingError or ForeignArtifactError.
     """
-    for name in PREDICTING:
-        artifact = version.artifacts[name]
-        verify(artifact, store.read(artifact.uri), keys)
+    for name, artifact in version.artifacts.items():
+        if name != NOT_PREDICTING:
+            verify(artifact, store.read(artifact.uri), keys)
 
 
 def mend_metadata(connection: Connection, store: Store, version: VersionRow) -> bool:
