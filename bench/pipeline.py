@@ -8,12 +8,8 @@ import argparse
 import json
 import logging
 import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,21 +18,17 @@ from psycopg2.extensions import connection as Connection
 
 from bench import limits, stages
 from bench.clock import peak_megabytes, spent
+from bench.company import installed
 from bench.sizes import SIZES, NoInputError, company_of
 from bench.stages import Shop
-from future_skills.config import Settings
-from future_skills.database import connect, fetch_value
+from future_skills.database import fetch_value
 from future_skills.drift.report import report_drift
-from future_skills.hr.loader import load_company
-from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.datasets import DatasetRow
-from future_skills.ledger.migrate import migrate_ledger
 from future_skills.ledger.versions import VersionRow
 from future_skills.prediction.audit import audit_batch
 from future_skills.prediction.plan import plan_batch
 from future_skills.prediction.publish import publish_batch
-from runtime.postgres import embedded_server
 
 WORSE = 1.25
 """A ratio this many times its baseline is told."""
@@ -187,23 +179,6 @@ def line(row: Row) -> str:
     return "  ".join(parts)
 
 
-@contextmanager
-def opened(size: str) -> Iterator[tuple[Shop, Connection]]:
-    """The company of a size in a database of its own."""
-    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))  # not in a private folder: the server may run as another user
-    settings = Settings(
-        store_uri=str(home / "store"), pair_scope=SIZES[size], signing_keys={"k1": "a key for measurements and no other"}
-    )
-    try:
-        with embedded_server(home / "postgres") as databases, closing(connect(databases["hr"])) as connection:
-            create_hr_tables(connection)
-            migrate_ledger(connection, create_schema=True)
-            load_company(connection, company_of(size))
-            yield Shop(databases["hr"], settings), connection
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
-
-
 def compared(table: list[Row], baseline: Path) -> list[str]:
     """What is clearly worse than the baseline, by ratio."""
     before = {row["what"]: row for row in json.loads(baseline.read_text(encoding="utf-8"))["table"]}
@@ -227,8 +202,9 @@ def main() -> int:
     logging.basicConfig(level=logging.ERROR)
     start = time.monotonic()
     try:
-        with opened(arguments.size) as (shop, connection):
-            bench = Bench(shop, connection)
+        company = company_of(arguments.size)
+        with installed(company, pair_scope=SIZES[arguments.size]) as (dsn, connection, settings):
+            bench = Bench(Shop(dsn, settings), connection)
             dataset, version, other = bench.prepare()
             bench.scoring(dataset, version)
             bench.drift(bench.publishing(version, other))

@@ -1,27 +1,21 @@
 """Weekly chains of a company through the product's own functions, on an embedded PostgreSQL; nothing is published."""
 
-import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from psycopg2.extensions import connection as Connection
 
+from bench.company import installed
 from future_skills.config import Settings
-from future_skills.database import connect
 from future_skills.dataset.export import export_dataset
 from future_skills.dataset.reading import Dataset, load_dataset
 from future_skills.dataset.validation import validate_dataset
 from future_skills.domain import PairScope
 from future_skills.drift.report import report_drift
 from future_skills.hr.company import Company
-from future_skills.hr.loader import load_company
-from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.drift_reports import DriftReportRow
-from future_skills.ledger.migrate import migrate_ledger
 from future_skills.ledger.versions import VersionRow
 from future_skills.model.training import TrainingRequest, train_version
 from future_skills.prediction.audit import audit_batch
@@ -30,7 +24,6 @@ from future_skills.prediction.publish import publish_batch
 from future_skills.prediction.shard import score_shard, shard_numbers
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
-from runtime.postgres import embedded_server
 
 
 @dataclass(frozen=True)
@@ -72,16 +65,5 @@ class Weeks:
 @contextmanager
 def weeks_of(company: Company, scope: PairScope) -> Iterator[Weeks]:
     """A database with that company and an empty ledger, removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))  # not in a private folder: the server may run as another user
-    settings = Settings(
-        store_uri=str(home / "store"), pair_scope=scope, publish="off", signing_keys={"bench": "0123456789abcdef" * 2},
-        signing_key_id="bench",
-    )  # fmt: skip
-    try:
-        with embedded_server(home / "postgres") as databases, closing(connect(databases["hr"])) as connection:
-            create_hr_tables(connection)
-            migrate_ledger(connection, create_schema=True)
-            load_company(connection, company)
-            yield Weeks(connection, Store.open(settings.store_uri), SigningKeys.of(settings), settings)
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    with installed(company, pair_scope=scope, publish="off") as (_, connection, settings):
+        yield Weeks(connection, Store.open(settings.store_uri), SigningKeys.of(settings), settings)

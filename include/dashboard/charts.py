@@ -53,10 +53,14 @@ def as_number(value: float | None) -> str:
     return "unknown" if value is None else f"{value:z.3f}"
 
 
+def as_bounds(ci: Sequence[float] | None) -> str:
+    """Both ends of an interval, or a dash."""
+    return f"{ci[0]:z.3f} to {ci[1]:z.3f}" if ci else "–"
+
+
 def as_interval(measured: dict[str, Any]) -> str:
     """The 95 % interval of a figure in a table."""
-    ci = measured.get("ci")
-    return f"{ci[0]:z.3f} to {ci[1]:z.3f}" if ci else "–"
+    return as_bounds(measured.get("ci"))
 
 
 def trend_chart(evaluations: Sequence[dict[str, Any]], since: datetime, until: datetime) -> Chart:

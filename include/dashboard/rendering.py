@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
 from dashboard.assets import asset_url
-from dashboard.charts import themed
+from dashboard.charts import as_bounds, themed
 from future_skills.config import TEMPLATE_FOLDER
 from future_skills.domain import LEVELS, SIGNATURE
 from future_skills.model.baselines import BASELINE_NAMES
@@ -56,10 +56,6 @@ def _score(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
 
 
-def _bounds(ci: list[float] | None) -> str:
-    return f"{ci[0]:z.3f} to {ci[1]:z.3f}" if ci else "–"
-
-
 def reason(rationale: str | None) -> str:
     """A prediction's sentence without the signature that only machines need."""
     return (rationale or "").removesuffix(SIGNATURE)
@@ -80,7 +76,7 @@ def environment() -> Environment:
         count=_count,
         percent=_percent,
         score=_score,
-        bounds=_bounds,
+        bounds=as_bounds,
         reason=reason,
         themed=themed,
     )

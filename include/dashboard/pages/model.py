@@ -12,6 +12,7 @@ from dashboard.evaluation_charts import evaluation_charts
 from dashboard.rendering import page
 from future_skills.database import fetch_rows
 from future_skills.domain import Verdict
+from future_skills.ledger.realised import performance_of
 from future_skills.ledger.versions import champion
 from future_skills.model.evaluation_report import POPULATIONS, TARGETS
 from future_skills.registry.card import LABELS, render_card
@@ -32,6 +33,9 @@ CHECKS = {
     "info": ("", "not judged"),
 }
 """A check's verdict -> its status and word, in the order in which they matter."""
+
+WEEKS_SHOWN = 60
+"""Rows of realised performance: a week has one or two."""
 
 router = APIRouter()
 
@@ -64,16 +68,6 @@ def _plain(value: float) -> str:
     return f"{value:,.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:z.3f}"
 
 
-def realised(connection: Connection, version: str) -> list[dict[str, Any]]:
-    """How the version did on decisions made after it was trained, newest week first."""
-    return fetch_rows(
-        connection,
-        "SELECT week, population, decisions, metrics FROM future_skills_ops.realised_performance WHERE version = %s"
-        " ORDER BY week DESC, population LIMIT 60",
-        (version,),
-    )
-
-
 @router.get("/model")
 def model(
     request: Request, connection: Ledger, settings: Configured, version: Annotated[str | None, Query(max_length=50)] = None
@@ -103,7 +97,7 @@ def model(
         else [],
         outcomes=CHECKS,
         check_in_words=check_in_words,
-        realised=realised(connection, name),
+        realised=performance_of(connection, name)[:WEEKS_SHOWN],
         largest_slice=settings.gate.slice_minimum_rows,
     )
 

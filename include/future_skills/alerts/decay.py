@@ -1,8 +1,7 @@
 """The mail about a model that HR's new decisions contradict."""
 
-from urllib.parse import quote
-
 from future_skills.alerts.mail import Mail
+from future_skills.alerts.messages import dag_link
 from future_skills.alerts.rendering import render_mails
 from future_skills.config import Settings
 from future_skills.drift.realised import Decay
@@ -18,5 +17,5 @@ def decay_alert(settings: Settings, decay: Decay) -> list[Mail]:
         f"{decay.version}/{decay.metric}/{decay.week:%Y-%m}",
         decay=decay,
         metric={"ap_high": "AP(HIGH)", "macro_f1": "macro-F1"}[decay.metric],
-        link=f"{settings.base_url.rstrip('/')}/dags/{quote('future_skills_drift', safe='')}",
+        link=dag_link(settings, "future_skills_drift"),
     )

@@ -1,8 +1,7 @@
 """The mail about a retraining that drift asks for and only a person may start."""
 
-from urllib.parse import quote
-
 from future_skills.alerts.mail import Mail
+from future_skills.alerts.messages import dag_link
 from future_skills.alerts.rendering import render_mails
 from future_skills.config import Settings
 from future_skills.drift.policy import Decision
@@ -29,5 +28,5 @@ def retraining_held_back(
         reason=decision.reason,
         requests=requests,
         budget=settings.drift.retrain_budget,
-        link=f"{settings.base_url.rstrip('/')}/dags/{quote('future_skills_retraining', safe='')}",
+        link=dag_link(settings, "future_skills_retraining"),
     )

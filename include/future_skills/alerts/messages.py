@@ -27,7 +27,8 @@ UNDELIVERED = "undelivered"
 DASHBOARD = "/plugin/future-skills"
 
 
-def _dag_link(settings: Settings, dag_id: str) -> str:
+def dag_link(settings: Settings, dag_id: str) -> str:
+    """Airflow's page of a DAG."""
     return f"{settings.base_url.rstrip('/')}/dags/{quote(dag_id, safe='')}"
 
 
@@ -91,7 +92,7 @@ def gate_rejection(settings: Settings, evaluation: EvaluationRow) -> list[Mail]:
         evaluation=evaluation,
         failed=[check for check in evaluation.checks or [] if check["verdict"] == "fail"],
         accuracy_known=evaluation.metrics.get("accuracy_known", True),
-        link=_dag_link(settings, "future_skills_retraining"),
+        link=dag_link(settings, "future_skills_retraining"),
     )
 
 
@@ -133,7 +134,7 @@ def deployment_wanted(settings: Settings, request: ApprovalRequest) -> list[Mail
         "deployment_wanted",
         request.request_id,
         request=request,
-        link=_dag_link(settings, "future_skills_deployment"),
+        link=dag_link(settings, "future_skills_deployment"),
     )
 
 
@@ -151,7 +152,7 @@ def deployment_notice(
         version=version,
         kind=kind,
         actor=actor,
-        link=_dag_link(settings, "future_skills_deployment"),
+        link=dag_link(settings, "future_skills_deployment"),
     )
 
 
@@ -189,7 +190,7 @@ def late_chain(settings: Settings, late: Late) -> list[Mail]:
         late=late,
         dag_id=dag_id,
         schedule=settings.weekly_schedule,
-        link=_dag_link(settings, dag_id),
+        link=dag_link(settings, dag_id),
     )
 
 
@@ -206,7 +207,7 @@ def undelivered(settings: Settings, given_up: Sequence[GivenUp]) -> list[Mail]:
         UNDELIVERED,
         f"{lost[0].cause}/{lost[0].period}/{lost[0].recipient}",
         given_up=lost,
-        link=_dag_link(settings, "future_skills_watch"),
+        link=dag_link(settings, "future_skills_watch"),
     )
 
 

@@ -35,8 +35,21 @@ class Committee:
     The fold pipelines are large and answer for few pairs: each is loaded for those pairs, asked once, and let go.
     """
 
-    def __init__(self, store: Store, keys: SigningKeys, version: VersionRow, trained_on: Dataset, scored: Dataset) -> None:
-        """Load and verify what is served; `trained_on` is the version's training dataset, `scored` the one to predict."""
+    def __init__(
+        self,
+        store: Store,
+        keys: SigningKeys,
+        version: VersionRow,
+        trained_on: Dataset,
+        scored: Dataset,
+        *,
+        explaining: bool = True,
+    ) -> None:
+        """Load and verify what is served; `trained_on` is the version's training dataset, `scored` the one to predict.
+
+        Without `explaining` the fold pipelines, which are asked once, are not asked for attributions: there are none then.
+        """
+        self._explaining = explaining
         self._context = context_of(scored, version.feature_set)
         self.features = self._context.features if self._context else FeatureTables(scored.snapshot)
         self._store, self._keys, self._version = store, keys, version
@@ -97,7 +110,7 @@ class Committee:
 
     def _asked(self, fold: int, keys: np.ndarray, role_index: np.ndarray, skill_index: np.ndarray) -> Remembered:
         scorer = self._load(fold_artifact(fold))
-        part = attribute(scorer, role_index, skill_index)
+        part = attribute(scorer, role_index, skill_index) if self._explaining else None
         contributions = np.zeros((len(keys), len(FEATURES))) if part is None else part.contributions
         methods = np.full(len(keys), "none" if part is None else part.method, dtype=object)
         return Remembered(keys, scorer.probabilities(role_index, skill_index), contributions, methods)

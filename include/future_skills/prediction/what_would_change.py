@@ -86,7 +86,7 @@ def _scorer(
         with connection:
             learned = get_dataset(connection, version.dataset_id)
         trained_on = load_dataset(store, learned)
-    committee, cuts = Committee(store, keys, version, trained_on, scored), Cuts(**version.cuts)
+    committee, cuts = Committee(store, keys, version, trained_on, scored, explaining=False), Cuts(**version.cuts)
     committee.prepare(*asked)
 
     def ask(pairs: Pairs) -> Scored:

@@ -1,33 +1,15 @@
 """When a champion is refreshed, and the page that shows the registry."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from future_skills.database import execute
 from future_skills.ledger.versions import get_version
-from future_skills.registry.approvals import (
-    request_of_version,
-)
+from future_skills.registry.approvals import request_of_version
 from future_skills.registry.candidates import refresh_mode, register_candidate
 from future_skills.registry.page import render_registry, write_registry
-from support.pipeline import Workbench
-from support.prepared import Prepared, copied, prepared, three_versions
 from support.registry import answer, candidate, deployed, with_gate
-
-
-@pytest.fixture(scope="module")
-def origin(hr_template, tmp_path_factory) -> Prepared:
-    return prepared(hr_template, "hr_template", tmp_path_factory.mktemp("registry"), "three_versions", three_versions)
-
-
-@pytest.fixture
-def bench(origin, tmp_path) -> Iterator[Workbench]:
-    """v1, v2 and v3 are trained and evaluated; the gate would let each through; nobody was asked."""
-    with copied(origin, tmp_path / "copy") as bench:
-        yield bench
-
 
 # Refresh
 

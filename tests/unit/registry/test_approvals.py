@@ -1,7 +1,6 @@
 """A request names the exact artefact, is answered once by somebody else, and the record can be read but not rewritten."""
 
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
@@ -22,26 +21,10 @@ from future_skills.registry.approvals import (
     refused_answers,
 )
 from future_skills.registry.candidates import NotACandidateError, gate_evaluation
-from future_skills.registry.deployment import (
-    NotDeployableError,
-)
+from future_skills.registry.deployment import NotDeployableError
 from future_skills.registry.refusals import Attempt, record_refusal
 from support.pipeline import Workbench
-from support.prepared import Prepared, copied, prepared, three_versions
 from support.registry import answer, approved, candidate, deployed, events, late, with_gate
-
-
-@pytest.fixture(scope="module")
-def origin(hr_template, tmp_path_factory) -> Prepared:
-    return prepared(hr_template, "hr_template", tmp_path_factory.mktemp("registry"), "three_versions", three_versions)
-
-
-@pytest.fixture
-def bench(origin, tmp_path) -> Iterator[Workbench]:
-    """v1, v2 and v3 are trained and evaluated; the gate would let each through; nobody was asked."""
-    with copied(origin, tmp_path / "copy") as bench:
-        yield bench
-
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 

@@ -3,7 +3,6 @@
 import json
 import os
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
@@ -29,22 +28,9 @@ from future_skills.store.artifacts import StoreUnwritableError
 from future_skills.store.models import load_model, save_model
 from future_skills.store.signing import UntrustedArtifactError
 from support.pipeline import Workbench
-from support.prepared import Prepared, copied, prepared, three_versions
 from support.registry import answer, approved, candidate, deployed, promote_unverified, refusals, under
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-
-
-@pytest.fixture(scope="module")
-def origin(hr_template, tmp_path_factory) -> Prepared:
-    return prepared(hr_template, "hr_template", tmp_path_factory.mktemp("registry"), "three_versions", three_versions)
-
-
-@pytest.fixture
-def bench(origin, tmp_path) -> Iterator[Workbench]:
-    """v1, v2 and v3 are trained and evaluated; the gate would let each through; nobody was asked."""
-    with copied(origin, tmp_path / "copy") as bench:
-        yield bench
 
 
 def test_the_champion_is_the_newest_deployment(bench):
