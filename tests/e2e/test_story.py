@@ -48,6 +48,9 @@ class People:
             self._pages[user] = self._browser.new_context(viewport={"width": 1400, "height": 1000}).new_page()
             self._pages[user].set_default_timeout(PATIENCE_MS)
         page, address = self._pages[user], link if link.startswith("http") else f"{self._installation.address}/{link}"
+        for other in self._pages.values():
+            if other is not page:
+                other.goto("about:blank")  # a page of Airflow that nobody looks at draws and asks on, and slows what it shows
         page.goto(address)
         if not known:
             page.fill("input[name=username]", user)
