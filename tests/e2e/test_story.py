@@ -29,6 +29,8 @@ OPTIONS = {
     "GATE__REFRESH_MARGIN": "1",  # the second version passes by not being clearly worse
 }
 REFUSED = (None, 403)
+BUTTON_MS = 15_000
+"""A button that has not come by then is not there."""
 RETRAINING, PROMOTION, DEPLOYMENT, PREDICTION = (
     f"future_skills_{name}" for name in ("retraining", "promotion", "deployment", "prediction")
 )
@@ -156,6 +158,17 @@ def fill(form, *, choices=(), ticks=(), texts=()):
         form.locator(f"[name=element_{field}]").fill(value)
 
 
+def comes(button):
+    """Is there the button? Airflow draws it after the rest of the page, once it has asked what the person may do."""
+    from playwright.sync_api import TimeoutError as NotInTime
+
+    try:
+        button.first.wait_for(timeout=BUTTON_MS)
+    except NotInTime:
+        return False
+    return True
+
+
 def start_in_the_form(people, user, dag_id, **fields):
     """Trigger a DAG as a person does: open it, press Trigger, fill the form, press Trigger; returns Airflow's answer's status.
 
@@ -163,9 +176,8 @@ def start_in_the_form(people, user, dag_id, **fields):
     """
     page = people.open(user, f"dags/{dag_id}")
     button = page.get_by_role("button", name="Trigger Dag")
-    button.or_(page.get_by_text("Latest Dag Version")).first.wait_for()
-    page.wait_for_load_state("networkidle")
-    if not button.count() or button.is_disabled():
+    page.get_by_text("Latest Dag Version").first.wait_for()
+    if not comes(button) or button.is_disabled():
         people.keep(page, f"{user}-has-no-button-for-{dag_id}")
         return None
     button.click()
@@ -184,9 +196,8 @@ def refused_to_answer(people, user, link):
     """Does Airflow refuse this person the answer: by no button, or when it is pressed?"""
     page = people.open(user, link)
     page.get_by_text("Shall model v2 predict from now on?").first.wait_for()
-    page.wait_for_load_state("networkidle")
     button = page.get_by_role("button", name="Approve")
-    if not button.count() or button.is_disabled():
+    if not comes(button) or button.is_disabled():
         page.get_by_text("SHA-256").last.scroll_into_view_if_needed()
         people.keep(page, f"{user}-has-no-answer")
         return True
