@@ -146,6 +146,17 @@ def wait_for_mail(installation, recipient, subject):
     return pytest.fail(f"{recipient} got no mail {subject!r}")
 
 
+def wait_for_question(installation):
+    """Until Airflow asks: the mail is written first."""
+    deadline = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < deadline:
+        with reader(installation) as api:
+            if any(question["task_instance"]["state"] == "awaiting_input" for question in api.open_questions(PROMOTION)):
+                return
+        time.sleep(2)
+    pytest.fail("Airflow asked nothing")
+
+
 def fill(form, *, choices=(), ticks=(), texts=()):
     """Fill the form of a DAG: fields with a list to choose from, switches, texts."""
     for field, value in choices:
@@ -222,6 +233,7 @@ def test_a_model_goes_into_production_and_back(people, installation):
 
     body = wait_for_mail(installation, "drh.one@example.com", "Your approval is needed: model v2")
     (link,) = re.findall(rf"{installation.address}/\S+/required_actions\S*", body)
+    wait_for_question(installation)
     for user in ("scientist", "devops", "developer"):
         assert refused_to_answer(people, user, link), user
 

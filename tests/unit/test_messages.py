@@ -28,6 +28,7 @@ def test_every_mail_says_what_to_do_in_both_parts_and_languages(addressed, langu
             assert "http://" in one.text
             assert 'href="http://' in one.html
             assert "None" not in one.text
+            assert "- : " not in one.text
             assert "{" not in one.html.split("<body", 1)[1]
             assert "\n" not in one.subject
 
