@@ -121,6 +121,7 @@ requirements: .venv/.installed ## Compile the requirements*.in into the pinned r
 	compile requirements.in -o requirements.txt
 	compile -c requirements.txt requirements-extras.in -o requirements-extras.txt
 	compile -c requirements.txt requirements-keras.in -o requirements-keras.txt
+	compile -c requirements.txt requirements-cluster.in -o requirements-cluster.txt
 
 clean: ## Remove the environment and caches (the state in var/ stays)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,7 +14,8 @@ from future_skills.database import connect, execute
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store
-from orchestration.connections import DASHBOARD_DATABASE, hr_dsn
+from orchestration.connections import hr_dsn
+from orchestration.hr_connections import DASHBOARD_DATABASE
 
 STATEMENT_SECONDS = 5
 

@@ -1,6 +1,6 @@
 """Settings: one class, read from the environment, validated, each with its meaning.
 
-Nested sections use a double underscore: `GATE__MINIMUM_ROLES=20`.
+Nested sections use a double underscore: `GATE__MINIMUM_ROLES=20`. Secrets may be files: `HR_DSN_FILE=/run/secrets/hr_dsn`.
 """
 
 from datetime import timedelta
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, Language, PairScope
+from future_skills.secret_files import SettingsWithSecretFiles
 
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -121,7 +122,7 @@ class MailSettings(BaseModel):
     devops: list[MailAddress] = Field(default_factory=list, description="Failures, late chains, deployments.")
 
 
-class Settings(BaseSettings):
+class Settings(SettingsWithSecretFiles):
     """All settings of the product. Construct it anew to read the environment again."""
 
     model_config = SettingsConfigDict(env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, SecretStr, TypeAdapter, ValidationError, model_validator
+from pydantic_settings import SettingsError
 
 from future_skills.domain import FutureSkillsError
+from future_skills.secret_files import secret_from
 from orchestration.roles import Role
 
 DEMO_USERS: Final = "FUTURE_SKILLS_DEMO_USERS"
@@ -57,12 +59,14 @@ class Account(BaseModel):
 
 
 def accounts(variable: str) -> list[Account]:
-    """The accounts of an environment variable; none when it is not set.
+    """The accounts of an environment variable, or of the file that it names with _FILE behind it; none when neither is set.
 
     Raises AccountError, without any value in it, when it is no list of accounts.
     """
     try:
-        return TypeAdapter(list[Account]).validate_json(os.environ.get(variable) or "[]")
+        return TypeAdapter(list[Account]).validate_json(secret_from(os.environ, variable) or "[]")
+    except SettingsError as error:
+        raise AccountError(str(error)) from None
     except ValidationError as error:
         wrong = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False))
         raise AccountError(f"{variable} is no list of accounts as docs/permissions.md describes it: {wrong}") from None

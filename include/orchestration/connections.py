@@ -15,10 +15,8 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store, StoreUnwritableError
 from future_skills.store.signing import SigningKeys
+from orchestration.hr_connections import HR_DATABASE
 
-HR_DATABASE = "hr_database"
-DASHBOARD_DATABASE = "hr_database_dashboard"
-"""The same database through a role that may only read."""
 WORTH_RETRYING = (HRDatabaseDownError, StoreUnwritableError)
 
 

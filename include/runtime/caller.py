@@ -5,10 +5,11 @@ from contextlib import closing, contextmanager
 
 import httpx
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
+from future_skills.secret_files import SettingsWithSecretFiles
 from orchestration.roles import ANSWERS, TRIGGERS
 from runtime.airflow_api import AirflowApi
 from runtime.environment import LOOPBACK
@@ -19,7 +20,7 @@ class RefusedError(FutureSkillsError):
     """Airflow is not there, does not know the caller, or does not let the caller do it."""
 
 
-class Login(BaseSettings):
+class Login(SettingsWithSecretFiles):
     """Airflow and the login to use there, from the environment."""
 
     model_config = SettingsConfigDict(env_prefix="AIRFLOW_", extra="ignore", frozen=True, env_ignore_empty=True)

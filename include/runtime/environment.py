@@ -10,7 +10,8 @@ from psycopg2.extensions import parse_dsn
 
 from future_skills.config import Settings
 from orchestration.accounts import DEMO_USERS
-from runtime.options import ROOT, OptionsError
+from orchestration.hr_connections import hr_connection_json
+from runtime.options import ROOT
 from runtime.state import USERS, Secrets, State
 
 LOOPBACK = "127.0.0.1"
@@ -25,25 +26,6 @@ def sqlalchemy_url(dsn: str) -> str:
     """The URL under which Airflow reaches a database of the embedded server."""
     fields = parse_dsn(dsn)
     return f"postgresql+psycopg2://{fields['user']}:@/{fields['dbname']}?host={quote(fields['host'], safe='/')}"
-
-
-def _port(text: str) -> int:
-    if not text.isdigit():
-        raise OptionsError(f"HR_DSN names several servers (port {text}): name the primary alone.")
-    return int(text)
-
-
-def hr_connection_json(dsn: str) -> str:
-    """An Airflow connection to the HR database for a DSN, as its environment variable holds it."""
-    fields = dict(parse_dsn(dsn))
-    known = {
-        "host": fields.pop("host", None),
-        "port": _port(fields.pop("port", "5432")),
-        "schema": fields.pop("dbname", None),
-        "login": fields.pop("user", None),
-        "password": fields.pop("password", None),
-    }
-    return json.dumps({"conn_type": "postgres", **{name: value for name, value in known.items() if value}, "extra": fields})
 
 
 def product_environment(

@@ -5,13 +5,14 @@ from pathlib import Path
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import parse_dsn
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
 from future_skills.hr.company import Company, InterchangeError
 from future_skills.hr.demo import generate_company
 from future_skills.hr.interchange import read_company
+from future_skills.secret_files import SettingsWithSecretFiles
 from runtime.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ class OptionsError(FutureSkillsError):
     """Options that contradict each other."""
 
 
-class RunOptions(BaseSettings):
+class RunOptions(SettingsWithSecretFiles):
     """Options of the local runtime, from the environment (`make run DATA=... PORT=...`)."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)

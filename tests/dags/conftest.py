@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.environment import hr_connection_json
+from orchestration.hr_connections import hr_connection_json
 from support.company import load_demo
 
 ROOT = Path(__file__).parents[2]

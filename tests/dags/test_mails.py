@@ -5,7 +5,7 @@ import json
 import pytest
 
 from future_skills.database import execute, fetch_rows
-from runtime.environment import hr_connection_json
+from orchestration.hr_connections import hr_connection_json
 from support.mailbox import DyingAfterData, Inbox, Slow, free_port, serving
 from support.outbox import later
 

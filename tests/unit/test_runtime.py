@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from future_skills.config import SQL_FOLDER, Settings
 from future_skills.hr.company import InterchangeError
 from runtime.airflow_api import AirflowApi
-from runtime.environment import hr_connection_json, product_environment, sqlalchemy_url
+from orchestration.hr_connections import SeveralServersError, hr_connection_json
+from runtime.environment import product_environment, sqlalchemy_url
 from runtime.failures import reason_in
 from runtime.mail_sink import mail_sink
 from runtime.options import OptionsError, RunOptions, in_words
@@ -223,7 +224,7 @@ def test_dsns_reach_airflow_whole():
 
 
 def test_several_servers_in_one_dsn_are_refused():
-    with pytest.raises(OptionsError, match="name the primary alone"):
+    with pytest.raises(SeveralServersError, match="name the primary alone"):
         hr_connection_json("postgresql://u:p@h1:5432,h2:5433/db")
 
 

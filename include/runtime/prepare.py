@@ -1,0 +1,68 @@
+"""What an installation needs before anything of it starts: the ledger, Airflow's tables, roles and accounts. Run at each start."""
+
+import os
+import sys
+import time
+from contextlib import closing
+
+import orchestration.seeding
+from future_skills.config import Settings
+from future_skills.database import HRDatabaseDownError, connect
+from future_skills.domain import FutureSkillsError
+from future_skills.hr.schema import HRTablesMissingError, require_hr_tables
+from future_skills.ledger.migrate import LedgerMissingError, migrate_ledger
+from future_skills.secret_files import secret_from
+from future_skills.store.artifacts import Store
+from future_skills.store.signing import SigningKeys
+from orchestration.accounts import USERS, accounts
+from runtime.options import SETTINGS_ERRORS, OptionsError, in_words
+
+PATIENCE_SECONDS = 180
+POLL_SECONDS = 3
+NOT_YET = (HRDatabaseDownError, HRTablesMissingError, LedgerMissingError)
+NEEDED = ("HR_DSN", "HR_DASHBOARD_DSN", "SIGNING_KEYS", USERS)
+
+
+def require_secrets() -> None:
+    """Raise OptionsError, naming every secret that is missing, or AccountError when the accounts cannot be read."""
+    missing = [name for name in NEEDED if not secret_from(os.environ, name)]
+    if missing:
+        raise OptionsError(f"Missing secrets: {', '.join(missing)}. `make secrets` generates, or names, what is missing.")
+    accounts(USERS)
+
+
+def migrate_when_ready(dsn: str, patience_seconds: float = PATIENCE_SECONDS) -> str:
+    """Wait for the HR database and its tables, then bring the ledger to this release; returns its revision.
+
+    Raises HRDatabaseDownError, HRTablesMissingError or LedgerMissingError when that takes longer than the patience.
+    """
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        try:
+            with closing(connect(dsn)) as connection:
+                require_hr_tables(connection)
+                return migrate_ledger(connection)
+        except NOT_YET as error:
+            if time.monotonic() > deadline:
+                raise
+            print(f"Waiting: {error}", flush=True)
+            time.sleep(POLL_SECONDS)
+
+
+def main() -> int:
+    """Prepare everything; an error is one sentence."""
+    try:
+        require_secrets()
+        settings = Settings()
+        SigningKeys.of(settings)
+        Store.open(settings.store_uri)
+        dsn = settings.hr_dsn.get_secret_value() if settings.hr_dsn else ""
+        print(f"The ledger is at revision {migrate_when_ready(dsn)}.", flush=True)
+    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
+        print(f"Error: {in_words(error)}", file=sys.stderr)
+        return 1
+    return orchestration.seeding.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
