@@ -9,7 +9,7 @@ RUN pip install --no-cache-dir -r /opt/future-skills/requirements.txt -r /opt/fu
 # A new volume takes over the rights of its folder here: the group's, since a container's user may be any one of group 0.
 USER root
 RUN install -d -o airflow -g 0 -m 2770 /opt/future-skills/state
-COPY docker/health.py docker/secret /opt/future-skills/docker/
+COPY docker/secret /opt/future-skills/docker/
 COPY dags /opt/future-skills/dags
 COPY plugins /opt/future-skills/plugins
 COPY include /opt/future-skills/include

@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements secrets up down logs compose-test clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -122,6 +122,25 @@ requirements: .venv/.installed ## Compile the requirements*.in into the pinned r
 	compile -c requirements.txt requirements-extras.in -o requirements-extras.txt
 	compile -c requirements.txt requirements-keras.in -o requirements-keras.txt
 	compile -c requirements.txt requirements-cluster.in -o requirements-cluster.txt
+
+secrets: ## Generate the secrets of an installation that are missing, and name those that only you know
+	@docker/secrets
+
+up: ## Start the installation of .env in containers (docs/deployment-compose.md)
+	@docker/compose config --quiet
+	docker/secrets check || { echo "Nothing was started: make secrets, then make up." >&2; exit 1; }
+	docker/compose build --quiet init # the one image of all services
+	docker/compose up -d
+	echo "Starting; docker/compose ps shows when all are healthy. The first people and their passwords: the secret accounts."
+
+down: ## Stop it and remove its containers; data stays in its volumes
+	@docker/compose down
+
+logs: ## Follow the logs of its containers (SERVICE=worker)
+	@docker/compose logs --follow --tail 100 $(SERVICE)
+
+compose-test: ## Build the image, start everything with a generated company, run a weekly chain, restart each service (40 minutes; needs Docker)
+	@tests/compose/run
 
 clean: ## Remove the environment and caches (the state in var/ stays)
 	@rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ from orchestration.hr_connections import DASHBOARD_DATABASE, HR_DATABASE, hr_con
 DSN_VARIABLES: Final = {HR_DATABASE: "HR_DSN", DASHBOARD_DATABASE: "HR_DASHBOARD_DSN"}
 
 
-class HRConnections(BaseSecretsBackend):
+class HRConnections(BaseSecretsBackend):  # type: ignore[misc]  # Airflow is not typed here
     """Airflow's secrets backend of an installation: both connections come from HR_DSN and HR_DASHBOARD_DSN, or their files."""
 
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002 - Airflow's signature

@@ -8,11 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, get_args
 
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
 from future_skills.config import Settings
+from future_skills.secret_files import is_secret
+from runtime.deployment_options import DeploymentOptions
 from runtime.options import ROOT
 
 PATH = ROOT / ".env.example"
@@ -20,7 +22,8 @@ WIDTH = 120
 HEAD = (
     "Settings of the product, each with its meaning and its default: variables of the environment in which it runs, or lines of "
     "an env file (docker-compose reads .env). Lists and objects are JSON, durations ISO 8601 (P6D, PT30S). Secrets have no "
-    "default: where one is needed and missing, nothing starts."
+    "default: where one is needed and missing, nothing starts. Each may be a file instead, named by the variable with "
+    "_FILE behind it, as docker-compose.yaml gives them; `make secrets` makes those files."
 )
 
 
@@ -32,8 +35,9 @@ def render() -> str:
         for name, field in Settings.model_fields.items()
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
     ]
+    sections.append(("", DeploymentOptions))
     for prefix, section in sections:
-        title = (section.__doc__ or "").strip().splitlines()[0] if prefix else "The installation."
+        title = "The installation." if section is Settings else (section.__doc__ or "").strip().splitlines()[0]
         parts.append(f"# --- {title}\n\n" + "\n".join(_entries(prefix, section)))
     return "\n\n".join(parts) + "\n"
 
@@ -53,14 +57,10 @@ def _described(field: FieldInfo) -> str:
 
 def _default(field: FieldInfo) -> str:
     default: Any = field.get_default(call_default_factory=True)
-    if default is None or _secret(field):
+    if default is None or is_secret(field):
         return ""
     value = to_jsonable_python(default)
     return value if isinstance(default, str | timedelta) else json.dumps(value)
-
-
-def _secret(field: FieldInfo) -> bool:
-    return "SecretStr" in repr(field.annotation) or field.annotation is SecretStr
 
 
 def _comment(text: str) -> str:

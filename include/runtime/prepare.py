@@ -1,4 +1,4 @@
-"""What an installation needs before anything of it starts: the ledger, Airflow's tables, roles and accounts. Run at each start."""
+"""What an installation needs before anything of it starts: the ledger, Airflow's tables, roles and accounts."""
 
 import os
 import sys

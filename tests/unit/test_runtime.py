@@ -18,8 +18,8 @@ from pydantic import ValidationError
 
 from future_skills.config import SQL_FOLDER, Settings
 from future_skills.hr.company import InterchangeError
-from runtime.airflow_api import AirflowApi
 from orchestration.hr_connections import SeveralServersError, hr_connection_json
+from runtime.airflow_api import AirflowApi
 from runtime.environment import product_environment, sqlalchemy_url
 from runtime.failures import reason_in
 from runtime.mail_sink import mail_sink

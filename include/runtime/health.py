@@ -1,4 +1,4 @@
-"""The health checks of the containers, light enough to run every half minute: `python docker/health.py <what>`.
+"""The health checks of the containers, light enough to run every half minute: `python -m runtime.health <what>`.
 
 A job of Airflow is healthy when its heartbeat in the metadata database is fresh, a worker when it answers a ping.
 """
@@ -7,8 +7,10 @@ import os
 import socket
 import subprocess
 import sys
-import urllib.request
 from contextlib import closing
+
+import httpx
+import psycopg2
 
 FRESH_SECONDS = 90
 PING_SECONDS = 10
@@ -22,14 +24,12 @@ def _option(name: str) -> str:
 
 def api_server() -> bool:
     """Does it answer, and reach its database?"""
-    with urllib.request.urlopen("http://127.0.0.1:8080/api/v2/monitor/health", timeout=PING_SECONDS) as answer:
-        return b'"metadatabase":{"status":"healthy"}' in answer.read().replace(b" ", b"")
+    health = httpx.get("http://127.0.0.1:8080/api/v2/monitor/health", timeout=PING_SECONDS).json()
+    return bool(health["metadatabase"]["status"] == "healthy")
 
 
 def job(job_type: str) -> bool:
     """Has the job of this container shown life lately?"""
-    import psycopg2  # noqa: PLC0415 - each check pays only for what it needs
-
     url = _option("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN").replace("postgresql+psycopg2://", "postgresql://")
     with closing(psycopg2.connect(url, connect_timeout=PING_SECONDS)) as connection, connection.cursor() as cursor:
         cursor.execute(
@@ -37,12 +37,12 @@ def job(job_type: str) -> bool:
             " AND latest_heartbeat > now() - make_interval(secs => %s)",
             (job_type, socket.gethostname(), FRESH_SECONDS),
         )
-        return bool(cursor.fetchone()[0])
+        return cursor.fetchone() != (0,)
 
 
 def worker() -> bool:
     """Does the Celery worker of this container answer?"""
-    from celery import Celery  # noqa: PLC0415 - each check pays only for what it needs
+    from celery import Celery  # noqa: PLC0415 - only where there are workers
 
     with Celery(broker=_option("AIRFLOW__CELERY__BROKER_URL")) as application:
         return bool(application.control.ping([f"celery@{socket.gethostname()}"], timeout=PING_SECONDS))
@@ -53,7 +53,7 @@ def main(what: str) -> int:
     healthy = {"api-server": api_server, "worker": worker}.get(what) or (lambda: job(JOBS[what]))
     try:
         return 0 if healthy() else 1
-    except Exception as error:  # noqa: BLE001 - whatever it is, the container is not healthy, and a person reads why
+    except Exception as error:  # whatever it is, the container is not healthy, and a person reads why
         print(f"{what}: {error}", file=sys.stderr)
         return 1
 
