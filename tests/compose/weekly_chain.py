@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from contextlib import closing
+from datetime import UTC, datetime
 
 from future_skills.config import Settings
 from future_skills.database import connect, fetch_value
@@ -47,14 +48,28 @@ def follow(api: AirflowApi, run_id: str) -> chain.ChainProgress:
     return progress
 
 
+def await_runs(api: AirflowApi, dag_ids: tuple[str, ...], since: datetime) -> None:
+    """Wait until each DAG has a run that began since then and ended well."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline:
+        states = {run["dag_id"]: run["state"] for run in api.runs(since=since) if run["dag_id"] in dag_ids}
+        if "failed" in states.values():
+            sys.exit(f"A run failed: {states}")
+        if states == dict.fromkeys(dag_ids, "success"):
+            say(f"ended well: {', '.join(dag_ids)}")
+            return
+        time.sleep(chain.POLL_SECONDS)
+    sys.exit(f"{dag_ids} did not end within {SECONDS} s: {states}")
+
+
 def again() -> None:
     """Two runs after everything was restarted."""
     with closing(AirflowApi(URL, "admin", PASSWORDS["admin"])) as api:
         api.wait_until_ready(READY_SECONDS, lambda: None)
-        runs = [api.run(dag_id, api.trigger(dag_id, {})) for dag_id in ("future_skills_watch", "future_skills_export")]
-        for run in runs:
-            follow(api, run["dag_run_id"])
-        workers = {instance["hostname"] for run in runs for instance in api.task_instances(run)}
+        since, dag_ids = datetime.now(UTC), ("future_skills_watch", "future_skills_export")
+        runs = [api.run(dag_id, api.trigger(dag_id, {})) for dag_id in dag_ids]
+        await_runs(api, dag_ids, since)
+        workers = {instance["hostname"] for run in runs for instance in api.task_instances(run)} - {"", None}
         say(f"workers that took part: {len(workers)}")
 
 
@@ -66,8 +81,9 @@ def weekly_chain() -> None:
         run_id = chain.start_chain(api, say)
         if follow(api, run_id).waiting:
             command("promote", "drh", ANSWER="approve", REASON="the figures are read")
+            since = datetime.now(UTC)
             command("deploy", "devops", REASON="approved")
-            follow(api, run_id)
+            await_runs(api, ("future_skills_prediction", "future_skills_drift"), since)
     with closing(connect(dsn)) as connection:
         for name, statement in {
             "predictions": "SELECT count(*) FROM future_skills_futureskillprediction",
