@@ -1,8 +1,11 @@
 """What the one-shot services of an installation do: the demo's HR database, and the preparation before anything starts."""
 
 import itertools
+import signal
+import smtplib
 import subprocess
 import sys
+import time
 from contextlib import closing
 
 import pytest
@@ -16,6 +19,7 @@ from future_skills.hr.schema import HRTablesMissingError
 from future_skills.ledger.migrate import newest_revision
 from runtime.demo_database import fill
 from runtime.prepare import migrate_when_ready
+from support.mailbox import free_port
 
 ROOT = SQL_FOLDER.parents[1]
 _numbers = itertools.count(1)
@@ -69,3 +73,33 @@ def test_every_missing_secret_is_named_at_once():
     )
     assert done.returncode == 1
     assert done.stderr.startswith("Error: Missing secrets: HR_DSN, HR_DASHBOARD_DSN, FUTURE_SKILLS_USERS.")
+
+
+def test_the_mail_sink_keeps_mails_until_it_is_asked_to_stop(tmp_path):
+    port = free_port()
+    command = [sys.executable, "-m", "runtime.mail_sink", str(tmp_path / "mail"), str(port)]
+    with subprocess.Popen(command, env={"PYTHONPATH": str(ROOT / "include")}) as sink:
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with smtplib.SMTP("127.0.0.1", port, timeout=10) as client:
+                    client.sendmail("a@example.com", ["b@example.com"], "Subject: kept\n\nHello")
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
+        sink.send_signal(signal.SIGTERM)
+        assert sink.wait(20) == 0
+    (mail,) = (tmp_path / "mail").iterdir()
+    assert b"Subject: kept" in mail.read_bytes()
+
+
+def test_a_container_that_cannot_be_healthy_says_why():
+    environment = {
+        "PYTHONPATH": str(ROOT / "include"),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_CMD": "echo postgresql+psycopg2://u@127.0.0.1:9/d",
+    }
+    command = [sys.executable, "-m", "runtime.health", "scheduler"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("scheduler: connection to server at")
