@@ -199,7 +199,9 @@ def refused_to_answer(people, user, link):
     """Does Airflow refuse this person the answer: by no button, or when it is pressed?"""
     page = people.open(user, link)
     page.get_by_text("Shall model v2 predict from now on?").first.wait_for()
-    button = page.get_by_role("button", name="Approve")
+    button, reason = page.get_by_role("button", name="Approve"), page.locator("[name=element_reason]")
+    if comes(reason):
+        reason.fill("because I want it")  # without one the button is dead for everybody
     if not comes(button) or button.is_disabled():
         page.get_by_text("SHA-256").last.scroll_into_view_if_needed()
         people.keep(page, f"{user}-has-no-answer")
