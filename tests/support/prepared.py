@@ -111,7 +111,10 @@ def published(bench: Workbench) -> None:
 
 
 def three_versions(bench: Workbench) -> None:
-    """The demo company with v1 to v3 trained and let through by the gate; the evaluations have the same numbers."""
+    """The demo company with v1 to v3 trained and let through by the gate, while no model is deployed.
+
+    The evaluations have the same numbers. Once one is deployed the others are candidates no more: see `judged_now`.
+    """
     load_demo(bench.connection, **SIZES)
     dataset = bench.export()
     for strength in (1.0, 0.5, 0.25):

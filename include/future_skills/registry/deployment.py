@@ -18,7 +18,7 @@ from future_skills.model.inputs import context_of
 from future_skills.model.libraries import changed_library
 from future_skills.model.reference import is_reproduced, predict_reference
 from future_skills.registry.approvals import ApprovalRequest, request_of_version
-from future_skills.registry.candidates import PROMOTING
+from future_skills.registry.candidates import JUDGE_AGAIN, PROMOTING, compared_with_another
 from future_skills.registry.file_checks import mend_metadata, verify_artifacts
 from future_skills.registry.page import write_registry
 from future_skills.registry.pointer import point, put_back_on_failure, run_hook
@@ -28,7 +28,6 @@ from future_skills.store.signing import SigningKeys
 
 Kind = Literal["deploy", "rollback"]
 CHAMPION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_champion'))"
-JUDGE_AGAIN = "evaluate it again (future_skills_retraining with version and only_evaluate), which asks an HR manager again"
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,8 @@ def _require_right(connection: Connection, version: VersionRow, kind: Kind) -> A
             f"{version.version} was approved against {request.champion_version or 'no champion'}, but {reigning.version} is "
             f"deployed now: {JUDGE_AGAIN}."
         )
+    if outdated := compared_with_another(evaluation, reigning):
+        raise NotDeployableError(outdated)
     return request
 
 

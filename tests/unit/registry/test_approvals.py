@@ -8,7 +8,7 @@ import psycopg2
 import pytest
 
 from future_skills.database import connect, execute, fetch_rows, fetch_value
-from future_skills.ledger.versions import get_version
+from future_skills.ledger.versions import get_evaluation, get_version
 from future_skills.registry.approvals import (
     UnknownRequestError,
     append_event,
@@ -24,7 +24,7 @@ from future_skills.registry.candidates import NotACandidateError, gate_evaluatio
 from future_skills.registry.deployment import NotDeployableError
 from future_skills.registry.refusals import Attempt, record_refusal
 from support.pipeline import Workbench
-from support.registry import answer, approved, candidate, deployed, events, late, with_gate
+from support.registry import answer, approved, candidate, deployed, events, judged_now, late, with_gate
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
@@ -37,6 +37,43 @@ def test_a_candidate_names_the_exact_artefact_and_the_champion_it_was_compared_w
     assert (request.version, request.champion_version, request.state) == ("v2", "v1", "requested")
     assert request.digest == get_version(bench.connection, "v2").digest
     assert set(request.metrics) == {"overall", "baselines", "comparison", "accuracy_known"}
+
+
+def test_only_what_was_judged_against_the_deployed_model_becomes_a_candidate(bench):
+    deployed(bench, 1)
+    with pytest.raises(NotACandidateError, match="v2 was compared with no model, but v1 is deployed now: evaluate it again"):
+        asked_by(bench, 2)
+    assert events(bench) == [("v1", "requested"), ("v1", "approved")]
+    judged_now(bench, 3)
+    deployed(bench, 2)
+    with pytest.raises(NotACandidateError, match="v3 was compared with v1, but v2 is deployed now"):
+        asked_by(bench, 3)
+    again = bench.evaluate(get_version(bench.connection, "v3"))
+    assert again.champion_version == "v2"
+    let_through(bench, again.evaluation_id)
+    assert asked_by(bench, again.evaluation_id).champion_version == "v2"
+
+
+def test_the_deployed_model_may_be_put_to_the_manager_anew(bench):
+    deployed(bench, 1)
+    again = bench.evaluate(get_version(bench.connection, "v1"))
+    assert again.champion_version is None
+    let_through(bench, again.evaluation_id)
+    assert asked_by(bench, again.evaluation_id).champion_version == "v1"
+
+
+def asked_by(bench: Workbench, evaluation_id: int):
+    """The request that an evaluation leads to, as it is."""
+    return bench.ask(get_evaluation(bench.connection, evaluation_id))
+
+
+def let_through(bench: Workbench, evaluation_id: int) -> None:
+    execute(
+        bench.connection,
+        "UPDATE future_skills_ops.evaluation SET verdict = 'promote' WHERE evaluation_id = %s",
+        (evaluation_id,),
+    )
+    bench.connection.commit()
 
 
 def test_asking_again_returns_the_same_request(bench):

@@ -201,6 +201,17 @@ def test_an_approval_is_good_for_as_long_as_there_was_time_to_answer(bench):
     assert champion(bench.connection) is None
 
 
+def test_an_approval_rests_on_a_comparison_with_the_deployed_model(bench):
+    deployed(bench, 1)
+    approved(bench, 2)
+    execute(bench.connection, "UPDATE future_skills_ops.evaluation SET champion_version = NULL WHERE evaluation_id = 2")
+    bench.connection.commit()
+    for attempt in (lambda: bench.deploy("v2"), lambda: promote_unverified(bench, version="v2")):
+        with pytest.raises(NotDeployableError, match="v2 was compared with no model, but v1 is deployed now: evaluate it again"):
+            attempt()
+    assert champion(bench.connection).version == "v1"
+
+
 @pytest.mark.parametrize("change", ["verdict = 'reject'", "version = 'v2'"])
 def test_an_approval_rests_on_the_judgement_it_was_shown(bench, change):
     approved(bench, 1)
