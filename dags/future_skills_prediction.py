@@ -32,7 +32,7 @@ def future_skills_prediction():
         from future_skills.ledger.chains import record_superseded
         from future_skills.prediction.plan import plan_again, plan_batch
         from future_skills.prediction.shard import shard_numbers
-        from future_skills.registry.deployment import require_deployed_before
+        from future_skills.registry.deployment_checks import require_deployed_before
         from future_skills.registry.refusals import Attempt, refusals_recorded
 
         wanted = {name: params[name] for name in ("dataset_id", "version", "repeat")}

@@ -1,15 +1,20 @@
 """Ways round the approval, through the DAGs: each is refused or changes nothing, says why, and stays in the record."""
 
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from future_skills.config import TrainingSettings
 from future_skills.database import fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion, get_version
 from future_skills.store.artifacts import Store
 from orchestration.assets import CANDIDATE, CHAMPION
 from orchestration.refusals import trusted_extras
+from support.pipeline import Workbench
+from support.registry import deployed as deploy_in_turn
 
+QUICK_TRAINING = {"training": TrainingSettings(estimator="logistic_regression", folds=2)}
 TESTER = "dag_test"
 """Whom Airflow names as the user of the runs these tests start."""
 
@@ -160,6 +165,61 @@ def test_an_export_starts_no_training_whatever_the_configuration_says(run_dag, i
     assert chain["stages"]["export"]["state"] == "to look at"
     installation.rollback()
     assert run_dag("prediction").tasks["publish"] == "skipped"
+
+
+# A run cleared as a whole
+
+
+@pytest.fixture
+def three_deployed(installation, hr, store, keys, settings):
+    """v1 to v3 were deployed one after another; v3 predicts."""
+    quick = settings.model_copy(update={**QUICK_TRAINING, "gate": settings.gate.model_copy(update={"resamples": 200})})
+    bench = Workbench(hr, store, keys, quick)
+    dataset = bench.export()
+    for strength in (1.0, 0.5, 0.25):
+        bench.evaluate(bench.train(dataset, parameters={"C": strength}))
+    deploy_in_turn(bench, 1, 2, 3)
+    return bench
+
+
+def champion_events():
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session(scoped=False) as session:
+        return session.scalar(select(func.count()).where(AssetEvent.source_dag_id == "future_skills_deployment"))
+
+
+def at(moment):
+    """What gives runs of the same moment the same id, as a run that is cleared has."""
+    return {"logical_date": moment, "run_after": moment}
+
+
+def test_a_rollback_cleared_as_a_whole_goes_no_further_back(run_dag, three_deployed):
+    back = {"kind": "rollback", "reason": "complaints"}
+    begun = datetime(2026, 11, 25, tzinfo=UTC)
+    first = run_dag("deployment", back, **at(begun))
+    assert champion(three_deployed.connection).version == "v2"
+    again = run_dag("deployment", back, **at(begun))
+    assert (again.run_id, again.state) == (first.run_id, "success")
+    assert again.pull("promote") == first.pull("promote")
+    assert champion(three_deployed.connection).version == "v2"
+    assert refusals(three_deployed.connection) == []
+
+
+def test_a_run_whose_version_was_replaced_does_nothing_when_it_is_cleared(run_dag, three_deployed):
+    begun = datetime(2026, 11, 26, tzinfo=UTC)
+    run_dag("deployment", {"kind": "rollback"}, **at(begun))
+    run_dag("deployment", {"kind": "rollback"}, **at(begun + timedelta(days=1)))
+    assert champion(three_deployed.connection).version == "v1"
+    events = champion_events()
+    again = run_dag("deployment", {"kind": "rollback"}, **at(begun))
+    assert again.tasks == dict.fromkeys(["verify", "smoke_test", "promote"], "skipped")
+    forced = run_dag("deployment", {"kind": "rollback"}, **at(begun), mark_success_pattern="verify|smoke_test")
+    assert forced.tasks["promote"] == "skipped"
+    assert champion_events() == events
+    assert champion(three_deployed.connection).version == "v1"
 
 
 # Files

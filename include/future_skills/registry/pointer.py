@@ -61,6 +61,6 @@ def run_hook(hook: str, version: str) -> None:
         subprocess.run(shlex.split(hook), env=environment, check=True, timeout=HOOK_SECONDS)  # noqa: S603 - the operator's own
     except (OSError, subprocess.SubprocessError) as error:
         raise DeployHookError(
-            f"{version} is deployed, but DEPLOY_HOOK failed: {error}. Restart the HR application, then clear the task promote: "
-            "it deploys nothing again, and lets the prediction follow."
+            f"{version} is deployed, but DEPLOY_HOOK failed: {error}. Mend it, then clear the task promote: it deploys nothing "
+            "again, runs the hook, and lets the prediction follow."
         ) from error

@@ -21,7 +21,7 @@ from future_skills.registry.approvals import (
     refused_answers,
 )
 from future_skills.registry.candidates import NotACandidateError, gate_evaluation
-from future_skills.registry.deployment import NotDeployableError
+from future_skills.registry.deployment_checks import NotDeployableError
 from future_skills.registry.refusals import Attempt, record_refusal
 from support.pipeline import Workbench
 from support.registry import answer, approved, candidate, deployed, events, judged_now, late, with_gate

@@ -6,14 +6,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from future_skills.database import connect, execute, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion, get_version
-from future_skills.registry.deployment import (
-    CHAMPION_LOCK,
+from future_skills.registry.deployment import CHAMPION_LOCK
+from future_skills.registry.deployment_checks import (
     NotDeployableError,
     require_checked,
     require_deployed_before,
@@ -182,6 +183,48 @@ def test_the_hook_is_told_the_version_and_its_failure_is_one_after_the_deploymen
     promote_unverified(hooked(f"sh -c 'echo $FUTURE_SKILLS_MODEL_VERSION > {tmp_path}/told'"))
     assert (tmp_path / "told").read_text() == "v1\n"
     assert "FUTURE_SKILLS_MODEL_VERSION" not in os.environ
+
+
+# The same order again
+
+
+def told_by_hook(bench: Workbench, tmp_path) -> tuple[Workbench, Path]:
+    """The company with a hook that adds the version it is told to a file."""
+    file = tmp_path / "told"
+    file.touch()
+    return under(bench, deploy_hook=f"sh -c 'echo $FUTURE_SKILLS_MODEL_VERSION >> {file}'"), file
+
+
+def test_the_hook_runs_once_for_a_deployment(bench, tmp_path):
+    approved(bench, 1)
+    hooked, told = told_by_hook(bench, tmp_path)
+    for _ in range(2):
+        promote_unverified(hooked)
+    assert told.read_text() == "v1\n"
+
+
+def test_an_old_order_again_restarts_nothing_once_another_version_is_deployed(bench, tmp_path):
+    approved(bench, 1)
+    first = promote_unverified(bench, request_key="first")
+    deployed(bench, 2)
+    hooked, told = told_by_hook(bench, tmp_path)
+    assert promote_unverified(hooked, request_key="first") == first
+    bench.deploy("v1", kind="rollback")
+    assert promote_unverified(hooked, request_key="first") == first  # v1 predicts again, by another order
+    assert told.read_text() == ""
+    assert fetch_value(bench.connection, "SELECT count(*) FROM future_skills_ops.deployment") == 3
+
+
+def test_an_order_without_a_name_means_the_same_version_again(bench, tmp_path):
+    deployed(bench, 1, 2, 3)
+    assert version_to_deploy(bench.connection, "rollback") == "v2"
+    hooked, told = told_by_hook(bench, tmp_path)
+    first = promote_unverified(hooked, version="v2", kind="rollback", request_key="back")
+    told.write_text("")
+    assert version_to_deploy(bench.connection, "rollback") == "v1"
+    assert promote_unverified(hooked, version="v1", kind="rollback", request_key="back") == first
+    assert champion(bench.connection).version == "v2"
+    assert told.read_text() == ""
 
 
 # What an approval is of
