@@ -49,7 +49,8 @@ def future_skills_deployment():
             if done := done_by(work, dag_run):
                 return done
             version = params["version"] or version_to_deploy(work.connection, params["kind"])
-            return verify_deployment(work.connection, work.store, work.keys, version, kind=params["kind"]).version
+            checked = verify_deployment(work.connection, work.store, work.keys, work.settings, version, kind=params["kind"])
+            return checked.version
 
     @task
     def smoke_test(version: str, *, params, dag_run) -> str:

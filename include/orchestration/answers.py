@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from future_skills.registry.approvals import AUTOMATIC
+
 
 def given_answer(response: dict[str, Any] | None, *, asked: bool) -> dict[str, Any] | None:
     """The answer as {decision, actor, reason}, or None when there is none.
@@ -10,7 +12,7 @@ def given_answer(response: dict[str, Any] | None, *, asked: bool) -> dict[str, A
     over. Only where nobody was `asked` does APPROVAL=auto answer: changing the setting later answers nothing.
     """
     if not asked:
-        return {"decision": "approved", "actor": "APPROVAL=auto", "reason": "nobody is asked in this installation"}
+        return {"decision": "approved", "actor": AUTOMATIC, "reason": "nobody is asked in this installation"}
     if not response or not response.get("responded_at"):
         return None
     user = response.get("responded_by_user") or {}

@@ -90,6 +90,17 @@ def test_a_second_answer_to_an_approved_request_deploys_nothing(run_dag, asked, 
     assert approvals(asked) == [("requested", TESTER), ("approved", "drh.one")]
 
 
+def test_an_automatic_approval_does_not_outlive_the_setting(run_dag, installation, monkeypatch):
+    monkeypatch.setenv("DEPLOY", "manual")
+    run_dag("retraining")
+    run_dag("promotion")
+    assert approvals(installation)[-1] == ("approved", "APPROVAL=auto")
+    monkeypatch.setenv("APPROVAL", "required")
+    assert run_dag("deployment").tasks["verify"] == "failed"
+    assert "v1 was approved by APPROVAL=auto, but a person has to approve it now" in refusals(installation)[0]["reason"]
+    assert nothing_deployed(installation)
+
+
 def test_an_answer_after_the_expiry_deploys_nothing(run_dag, installation, answer, monkeypatch):
     monkeypatch.setenv("APPROVAL", "required")
     monkeypatch.setenv("APPROVAL_EXPIRY", "-PT1S")

@@ -110,7 +110,7 @@ class Workbench:
                 **fields,
             }
         )
-        verify_deployment(self.connection, self.store, self.keys, version, kind=order.kind)
+        verify_deployment(self.connection, self.store, self.keys, self.settings, version, kind=order.kind)
         smoke_test(self.connection, self.store, self.keys, version)
         return promote(self.connection, self.store, self.keys, self.settings, order)
 

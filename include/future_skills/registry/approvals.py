@@ -14,6 +14,12 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.versions import get_version
 
 LONGEST_REASON = 2_000
+AUTOMATIC = "APPROVAL=auto"
+"""Who approves where nobody is asked."""
+ENDED_UNANSWERED = (
+    "the question ended without an answer: its task failed, or was given a state by hand, which is no approval. "
+    "Airflow's audit log of this run says by whom"
+)
 Decision = Literal["approved", "rejected"]
 Event = Literal["requested", "approved", "rejected", "expired", "superseded", "refused"]
 State = Literal["requested", "approved", "rejected", "expired", "superseded"]
@@ -164,12 +170,10 @@ def record_answer(
         return get_request(connection, request_id)
 
 
-def record_no_answer(connection: Connection, request_id: str, *, dag_run_id: str | None) -> ApprovalRequest:
-    """Record as refused that the question of a run ended without an answer, and return the request, which stays as it is."""
-    why = (
-        "the question ended without an answer: its task failed, or was given a state by hand, which is no approval. "
-        "Airflow's audit log of this run says by whom"
-    )
+def record_no_answer(
+    connection: Connection, request_id: str, *, dag_run_id: str | None, why: str = ENDED_UNANSWERED
+) -> ApprovalRequest:
+    """Record as refused that a run brought no answer, and why, and return the request, which stays as it is."""
     with connection:
         lock_request(connection, request_id)
         request = get_request(connection, request_id)

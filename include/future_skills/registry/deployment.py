@@ -43,11 +43,11 @@ def promote(connection: Connection, store: Store, keys: SigningKeys, settings: S
     with connection:
         made = find_deployment(connection, order.request_key)
     if made is None:
-        verify_deployment(connection, store, keys, order.version, kind=order.kind)
+        verify_deployment(connection, store, keys, settings, order.version, kind=order.kind)
         smoke_test(connection, store, keys, order.version)
     with connection:
         execute(connection, CHAMPION_LOCK)
-        made = find_deployment(connection, order.request_key) or _insert(connection, order)
+        made = find_deployment(connection, order.request_key) or _insert(connection, settings, order)
         with put_back_on_failure(store):
             if reigning := champion(connection):
                 point(store, keys, reigning)
@@ -69,9 +69,9 @@ def _run_hook_once(connection: Connection, settings: Settings, made: DeploymentR
             write_setting(connection, HOOK_RAN_FOR, made.deployment_id)
 
 
-def _insert(connection: Connection, order: DeploymentOrder) -> DeploymentRow:
+def _insert(connection: Connection, settings: Settings, order: DeploymentOrder) -> DeploymentRow:
     version, reigning = get_version(connection, order.version), champion(connection)
-    request = require_right(connection, version, order.kind)
+    request = require_right(connection, settings, version, order.kind)
     row = fetch_row(
         connection,
         "INSERT INTO future_skills_ops.deployment (version, previous_version, kind, digest, request_id, request_key, actor,"

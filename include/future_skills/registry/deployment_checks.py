@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import numpy as np
 from psycopg2.extensions import connection as Connection
 
+from future_skills.config import Settings
 from future_skills.database import fetch_value
 from future_skills.dataset.reading import load_dataset
 from future_skills.domain import FutureSkillsError
@@ -14,7 +15,7 @@ from future_skills.ledger.versions import VersionRow, champion, former_champion,
 from future_skills.model.inputs import context_of
 from future_skills.model.libraries import changed_library
 from future_skills.model.reference import is_reproduced, predict_reference
-from future_skills.registry.approvals import ApprovalRequest, request_of_version
+from future_skills.registry.approvals import AUTOMATIC, ApprovalRequest, request_of_version
 from future_skills.registry.candidates import JUDGE_AGAIN, PROMOTING, compared_with_another
 from future_skills.registry.file_checks import mend_metadata, verify_artifacts
 from future_skills.store.artifacts import Store
@@ -27,7 +28,7 @@ class NotDeployableError(FutureSkillsError):
 
 
 def verify_deployment(
-    connection: Connection, store: Store, keys: SigningKeys, version: str, *, kind: Kind = "deploy"
+    connection: Connection, store: Store, keys: SigningKeys, settings: Settings, version: str, *, kind: Kind = "deploy"
 ) -> VersionRow:
     """Check the approval (or, for a rollback, that it was deployed before), library versions, digests and signatures.
 
@@ -36,7 +37,7 @@ def verify_deployment(
     """
     with connection:
         row = get_version(connection, version)
-        require_right(connection, row, kind)
+        require_right(connection, settings, row, kind)
     if changed := changed_library(row.estimator, row.libraries):
         raise NotDeployableError(f"{version} was made with {changed}: train a new version.")
     verify_artifacts(store, keys, row)
@@ -73,41 +74,55 @@ def require_deployed_before(connection: Connection, version: str) -> None:
             raise NotDeployableError(f"{version} was never deployed: it predicts nothing before future_skills_deployment.")
 
 
-def require_right(connection: Connection, version: VersionRow, kind: Kind) -> ApprovalRequest | None:
+def require_right(connection: Connection, settings: Settings, version: VersionRow, kind: Kind) -> ApprovalRequest | None:
     """The approval a deployment acts on; None for a rollback, which needs an earlier deployment instead.
 
     Raises NotDeployableError when there is none, or it is not good for a deployment now.
     """
     reigning = champion(connection)
     if kind == "rollback":
-        if not deployed_before(connection, version):
-            raise NotDeployableError(f"{version.version} was never deployed: a rollback returns to a version that was.")
-        if reigning and reigning.version == version.version:
-            raise NotDeployableError(f"{version.version} is deployed: there is nothing to roll back.")
+        _require_return(connection, version, reigning)
         return None
     request = request_of_version(connection, version.version)
     if request is None or request.state != "approved":
         state = request.state if request else "never asked for"
         raise NotDeployableError(f"{version.version} has no approval ({state}): an HR manager approves it first.")
+    if request.settled_by == AUTOMATIC and settings.approval != "auto":
+        raise NotDeployableError(
+            f"{version.version} was approved by {AUTOMATIC}, but a person has to approve it now (APPROVAL is required): "
+            f"{JUDGE_AGAIN}."
+        )
     if request.digest != version.digest:
         raise NotDeployableError(f"The approval of {version.version} names another artefact ({request.digest[:12]}).")
-    evaluation = get_evaluation(connection, request.evaluation_id)
-    if evaluation.version != version.version or evaluation.verdict not in PROMOTING:
-        raise NotDeployableError(
-            f"The approval of {version.version} rests on evaluation {evaluation.evaluation_id}, which is of "
-            f"{evaluation.version} and says {evaluation.verdict}: {JUDGE_AGAIN}."
-        )
     if request.valid_until is None or datetime.now(UTC) > request.valid_until:
         until = f"{request.valid_until:%Y-%m-%d %H:%M} UTC" if request.valid_until else "no time at all"
         raise NotDeployableError(f"The approval of {version.version} has expired, it was good until {until}: {JUDGE_AGAIN}.")
-    if reigning and reigning.version not in {request.champion_version, version.version}:
+    _require_judgement(connection, request, reigning)
+    return request
+
+
+def _require_return(connection: Connection, version: VersionRow, reigning: VersionRow | None) -> None:
+    if not deployed_before(connection, version):
+        raise NotDeployableError(f"{version.version} was never deployed: a rollback returns to a version that was.")
+    if reigning and reigning.version == version.version:
+        raise NotDeployableError(f"{version.version} is deployed: there is nothing to roll back.")
+
+
+def _require_judgement(connection: Connection, request: ApprovalRequest, reigning: VersionRow | None) -> None:
+    """Does the approval still rest on what the gate said, and is the deployed model the one it was about?"""
+    evaluation = get_evaluation(connection, request.evaluation_id)
+    if evaluation.version != request.version or evaluation.verdict not in PROMOTING:
         raise NotDeployableError(
-            f"{version.version} was approved against {request.champion_version or 'no champion'}, but {reigning.version} is "
+            f"The approval of {request.version} rests on evaluation {evaluation.evaluation_id}, which is of "
+            f"{evaluation.version} and says {evaluation.verdict}: {JUDGE_AGAIN}."
+        )
+    if reigning and reigning.version not in {request.champion_version, request.version}:
+        raise NotDeployableError(
+            f"{request.version} was approved against {request.champion_version or 'no champion'}, but {reigning.version} is "
             f"deployed now: {JUDGE_AGAIN}."
         )
     if outdated := compared_with_another(evaluation, reigning):
         raise NotDeployableError(outdated)
-    return request
 
 
 def smoke_test(connection: Connection, store: Store, keys: SigningKeys, version: str) -> int:
