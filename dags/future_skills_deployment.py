@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
             type=["null", "string"],
             pattern=r"^v[0-9]+$",
             title="Version",
-            description="Default: the one approved last; to roll back, the one deployed before",
+            description="Default: the one approved and not deployed yet; to roll back, the one deployed before",
         ),
         "kind": Param("deploy", type="string", enum=["deploy", "rollback"], title="Deploy, or roll back to an earlier version"),
         "reason": Param("", type="string", maxLength=2_000, title="Reason (kept in the record)"),

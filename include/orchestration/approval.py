@@ -79,7 +79,7 @@ def _tell_of_no_answer(work: Resources, request: ApprovalRequest, dag_run: Any) 
 def _again(work: Resources, request: ApprovalRequest) -> str:
     with work.connection:
         refused = refused_answers(work.connection, request.request_id)
-    if refused > ASKED_AGAIN:
+    if refused >= ASKED_AGAIN:
         raise AirflowFailException(
             f"{refused} answers about {request.version} did not count: it is not put anew by itself. It is open until "
             f"{request.expires_at:%Y-%m-%d %H:%M} UTC: an Admin starts future_skills_promotion with {request.request_id}."

@@ -76,6 +76,11 @@ def late(bench: Workbench) -> Workbench:
     return under(bench, approval_expiry=timedelta(seconds=-1))
 
 
+def long_ago(bench: Workbench) -> Workbench:
+    """The same, where a request expired so long ago that no answer can be on its way any more."""
+    return under(bench, approval_expiry=-timedelta(days=2))
+
+
 def with_gate(bench: Workbench, **thresholds) -> Workbench:
     """The same, with other thresholds of the gate."""
     return under(bench, gate=bench.settings.gate.model_copy(update=thresholds))

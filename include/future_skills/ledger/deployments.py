@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, cast
 
 from psycopg2.extensions import connection as Connection
 
@@ -38,6 +38,15 @@ def newest_deployment(connection: Connection) -> DeploymentRow | None:
     """The deployment that made the champion, or None before the first."""
     row = fetch_row(connection, "SELECT * FROM future_skills_ops.deployment ORDER BY deployment_id DESC LIMIT 1")
     return DeploymentRow(**row) if row else None
+
+
+def newest_loadable(connection: Connection) -> str | None:
+    """The version deployed last of those that the HR application can load: the one its pointer names. None before the first."""
+    query = (
+        "SELECT version FROM future_skills_ops.deployment JOIN future_skills_ops.model_version USING (version)"
+        " WHERE loadable_by_hr ORDER BY deployment_id DESC LIMIT 1"
+    )
+    return cast("str | None", fetch_value(connection, query))
 
 
 def is_newest(connection: Connection, deployment: DeploymentRow) -> bool:

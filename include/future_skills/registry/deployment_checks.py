@@ -6,7 +6,6 @@ import numpy as np
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import fetch_value
 from future_skills.dataset.reading import load_dataset
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.datasets import get_dataset
@@ -15,12 +14,16 @@ from future_skills.ledger.versions import VersionRow, champion, former_champion,
 from future_skills.model.inputs import context_of
 from future_skills.model.libraries import changed_library
 from future_skills.model.reference import is_reproduced, predict_reference
-from future_skills.registry.approvals import AUTOMATIC, ApprovalRequest, request_of_version
+from future_skills.registry.approvals import AUTOMATIC, ApprovalRequest, request_of_version, undeployed_version
 from future_skills.registry.candidates import JUDGE_AGAIN, PROMOTING, compared_with_another
 from future_skills.registry.file_checks import mend_metadata, verify_artifacts
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
 from future_skills.store.signing import SigningKeys
+
+NOTHING_NEW = (
+    "none is approved that was not deployed before, against the model that is deployed now. To deploy a version again, name it"
+)
 
 
 class NotDeployableError(FutureSkillsError):
@@ -46,17 +49,16 @@ def verify_deployment(
 
 
 def version_to_deploy(connection: Connection, kind: Kind) -> str:
-    """The version an order without a name means: the one approved last, or, for a rollback, the former champion.
+    """The version an order without a name means: the one that is approved and not yet deployed, or the former champion.
 
     Raises NotDeployableError when there is none.
     """
-    query = "SELECT version FROM future_skills_ops.approval WHERE event = 'approved' ORDER BY event_id DESC LIMIT 1"
     with connection:
-        version = fetch_value(connection, query) if kind == "deploy" else former_champion(connection)
+        version = undeployed_version(connection) if kind == "deploy" else former_champion(connection)
     if version is None:
-        missing = "none was approved" if kind == "deploy" else "none was deployed before the present one"
+        missing = NOTHING_NEW if kind == "deploy" else "none was deployed before the present one"
         raise NotDeployableError(f"There is no version to {'deploy' if kind == 'deploy' else 'roll back to'}: {missing}.")
-    return str(version)
+    return version
 
 
 def require_checked(version: str | None) -> str:

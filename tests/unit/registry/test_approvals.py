@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 import pytest
@@ -24,7 +25,7 @@ from future_skills.registry.candidates import NotACandidateError, gate_evaluatio
 from future_skills.registry.deployment_checks import NotDeployableError
 from future_skills.registry.refusals import Attempt, record_refusal
 from support.pipeline import Workbench
-from support.registry import answer, approved, candidate, deployed, events, judged_now, late, with_gate
+from support.registry import answer, approved, candidate, deployed, events, judged_now, late, long_ago, under, with_gate
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
@@ -137,17 +138,39 @@ def test_no_answer_or_a_late_one_settles_a_request_as_expired(bench, actor):
         bench.deploy("v1")
 
 
+def test_an_answer_given_in_time_counts_though_it_is_recorded_late(bench):
+    short = under(bench, approval_expiry=timedelta(seconds=1))
+    asked = candidate(short, 1)
+    while datetime.now(UTC) <= asked.expires_at:
+        time.sleep(0.1)
+    given = asked.asked_at + timedelta(seconds=0.5)
+    assert expire_requests(bench.connection) == 0  # an answer may still be on its way
+    settled = answer(bench, 1, "approved", answered_at=given)
+    assert settled.state == "approved"
+    assert settled.valid_until == given + (asked.expires_at - asked.asked_at)
+    assert fetch_value(bench.connection, "SELECT at FROM future_skills_ops.approval WHERE event = 'approved'") == given
+
+
+def test_no_answer_is_given_in_the_future(bench):
+    asked = candidate(bench, 1)
+    assert answer(bench, 1, "approved", answered_at=asked.expires_at + timedelta(seconds=1)).state == "approved"
+    at = fetch_value(bench.connection, "SELECT at FROM future_skills_ops.approval WHERE event = 'approved'")
+    assert at <= datetime.now(UTC)
+
+
 def test_waiting_requests_expire_by_themselves_and_only_late_ones(bench):
     candidate(bench, 1)
     assert expire_requests(bench.connection) == 0
     candidate(late(bench), 2)
+    assert expire_requests(bench.connection) == 0
+    candidate(long_ago(bench), 3)
     assert expire_requests(bench.connection) == 1
     assert expire_requests(bench.connection) == 0
-    assert get_request(bench.connection, "request-2").state == "expired"
+    assert get_request(bench.connection, "request-3").state == "expired"
 
 
 def test_an_answer_given_while_requests_expire_is_not_overwritten(bench):
-    candidate(late(bench), 1)
+    candidate(long_ago(bench), 1)
     with closing(connect(bench.connection.dsn)) as other, closing(connect(bench.connection.dsn)) as observer:
         lock_request(other, "request-1")
         append_event(other, get_request(other, "request-1"), "rejected", actor="drh", reason=None, dag_run_id="answer")

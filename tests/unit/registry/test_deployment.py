@@ -447,7 +447,7 @@ def test_of_two_deployments_at_once_one_is_refused(bench):
 
 
 def test_without_a_name_a_rollback_goes_back_step_by_step_and_never_forth(bench):
-    with pytest.raises(NotDeployableError, match="no version to deploy: none was approved"):
+    with pytest.raises(NotDeployableError, match="no version to deploy: none is approved"):
         version_to_deploy(bench.connection, "deploy")
     deployed(bench, 1)
     with pytest.raises(NotDeployableError, match="none was deployed before the present one"):
@@ -458,7 +458,23 @@ def test_without_a_name_a_rollback_goes_back_step_by_step_and_never_forth(bench)
         bench.deploy(expected, kind="rollback")
     with pytest.raises(NotDeployableError, match="none was deployed before"):
         version_to_deploy(bench.connection, "rollback")
+    with pytest.raises(NotDeployableError, match="no version to deploy: none is approved that was not deployed before"):
+        version_to_deploy(bench.connection, "deploy")
+
+
+def test_without_a_name_what_is_approved_and_not_yet_deployed_is_deployed(bench):
+    deployed(bench, 1)
+    approved(bench, 2)
+    assert version_to_deploy(bench.connection, "deploy") == "v2"
+    bench.deploy("v2")
+    bench.deploy("v1", kind="rollback")
+    with pytest.raises(NotDeployableError, match="To deploy a version again, name it"):
+        version_to_deploy(bench.connection, "deploy")
+    approved(bench, 3)
     assert version_to_deploy(bench.connection, "deploy") == "v3"
+    bench.deploy("v2")  # by its name, while its approval is good
+    with pytest.raises(NotDeployableError, match="no version to deploy"):
+        version_to_deploy(bench.connection, "deploy")
 
 
 def test_a_rollback_to_the_deployed_version_is_refused(bench):
