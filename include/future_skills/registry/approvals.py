@@ -120,14 +120,14 @@ def append_event(
     at: datetime | None = None,
 ) -> int:
     """Append an event of now, or of `at`, to a request, in the caller's transaction; returns its number."""
-    until, at = request.expires_at, at or datetime.now(UTC)
+    until = request.expires_at
     if event == "approved" and request.asked_at is not None:
-        until = at + (request.expires_at - request.asked_at)
+        until = (at or datetime.now(UTC)) + (request.expires_at - request.asked_at)
     row = fetch_row(
         connection,
         "INSERT INTO future_skills_ops.approval (request_id, event, version, digest, evaluation_id, champion_version,"
         " requested_by, actor, reason, metrics, dag_run_id, expires_at, at)"
-        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) RETURNING event_id",
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, now())) RETURNING event_id",
         (
             request.request_id,
             event,
@@ -174,8 +174,9 @@ def record_answer(
         request = get_request(connection, request_id)
         if _recorded(connection, request_id, actor, dag_run_id):
             return request
-        at = min(answered_at or datetime.now(UTC), datetime.now(UTC))
-        event, why = _weigh(connection, request, decision, actor, at)
+        now = datetime.now(UTC)
+        at = min(answered_at, now) if answered_at else None
+        event, why = _weigh(connection, request, decision, actor, at or now)
         if why and actor is not None:
             why += f"; the answer was {decision}" + (f": {reason}" if reason else "")
         append_event(connection, request, event, actor=actor, reason=why or reason, dag_run_id=dag_run_id, at=at)
