@@ -4,7 +4,6 @@ import email
 import email.policy
 import os
 import re
-import shutil
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,8 +17,6 @@ from runtime.state import State
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS, RUN_SECONDS = 120_000, 900
 OPTIONS = {
     "APPROVAL": "required",
@@ -61,36 +58,29 @@ class People:
             page.wait_for_url(address)
         return page
 
+    def leave(self):
+        """Close every window."""
+        for page in self._pages.values():
+            page.context.close()
+
     def keep(self, page, name):
         """Keep what is on the screen as a picture."""
         self._shots += 1
         page.screenshot(path=self._folder / f"{self._shots:02d}-{name}.png")
 
 
-@contextmanager
-def chromium():
-    """The browser of this machine, driven by Playwright."""
-    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-all installs it")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: install the package chromium")
-    with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="module")
-def people(installation, tmp_path_factory):
+def people(chromium, installation, tmp_path_factory):
     """The browser beside a running Airflow in which v1 is deployed, and its API as somebody who only reads."""
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    with chromium() as browser, installation.serving(**OPTIONS):
-        assert (
-            installation.command("promote", AIRFLOW_USER="drh.two", VERSION="v1", ANSWER="approve", REASON="the first one").code
-            == 0
-        )
+    first = {"ANSWER": "approve", "VERSION": "v1", "REASON": "the first one"}
+    with installation.serving(**OPTIONS):
+        assert installation.command("promote", AIRFLOW_USER="drh.two", **first).code == 0
         assert installation.command("deploy", REASON="the first one").code == 0
         wait_for_run(installation, PREDICTION, after=0)
-        yield People(browser, installation, folder)
+        people = People(chromium, installation, folder)
+        yield people
+        people.leave()
 
 
 @contextmanager
