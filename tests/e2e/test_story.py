@@ -73,8 +73,9 @@ class People:
 def people(chromium, installation, tmp_path_factory):
     """The browser beside a running Airflow in which v1 is deployed, and its API as somebody who only reads."""
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
+    first = {"ANSWER": "approve", "VERSION": "v1", "REASON": "the first one"}
     with installation.serving(**OPTIONS):
-        assert installation.command("promote", AIRFLOW_USER="drh.two", ANSWER="approve", REASON="the first one").code == 0
+        assert installation.command("promote", AIRFLOW_USER="drh.two", **first).code == 0
         assert installation.command("deploy", REASON="the first one").code == 0
         wait_for_run(installation, PREDICTION, after=0)
         people = People(chromium, installation, folder)
