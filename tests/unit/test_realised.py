@@ -18,6 +18,7 @@ from future_skills.drift.realised import Decay, decay, measure_decisions
 from future_skills.ledger.chains import find_chain
 from future_skills.ledger.datasets import newest_dataset
 from future_skills.ledger.realised import performance_of
+from future_skills.ledger.versions import get_version
 from future_skills.model.resampling import accuracy_of, resample_roles
 from support.company import load_demo
 from support.prepared import SIZES, copied, prepared
@@ -188,6 +189,29 @@ def test_a_lost_dataset_stops_nothing(bench):
     bench.store.path(f"datasets/{dataset.dataset_id}/dataset.csv").unlink()
     (line,) = realise(bench, dataset)[1:]
     assert "is gone from the artefact store" in line["reason"]
+
+
+def test_a_model_that_cannot_be_read_is_named_and_the_others_go_on(bench):
+    decide(bench, ["HIGH"] * 4, FIRST + timedelta(days=3))
+    second = bench.export(FIRST + timedelta(days=7))
+    version = bench.train(second)
+    execute(
+        bench.connection,
+        "INSERT INTO future_skills_ops.deployment (version, kind, digest, request_key) VALUES (%s, 'deploy', '', 'v2')",
+        (version.version,),
+    )
+    bench.connection.commit()
+    bench.predict()
+    served = get_version(bench.connection, "v1").artifacts["served"]
+    bench.connection.commit()
+    bench.store.resolve(served.uri).write_bytes(b"another model")
+    decide(bench, ["HIGH"] * 3, FIRST + timedelta(days=9))
+    third = bench.export(FIRST + timedelta(days=14))
+    lines = realise(bench, third)
+    assert "future_skills_model_v1" in lines[1]["reason"]
+    assert "v1" in lines[1]["reason"]
+    assert (lines[2]["version"], lines[2]["decisions"], lines[2]["reason"]) == ("v2", 3, None)
+    assert find_chain(bench.connection, second.dataset_id)["stages"]["realised"]["state"] == "not measured"
 
 
 def test_predictions_of_nobody_are_not_measured(bench):

@@ -77,6 +77,7 @@ def data_alarm(settings: Settings, report: DriftReportRow) -> list[Mail]:
         report.dataset_id,
         report=report,
         unknown={name: report.columns[name] for name in report.unknown_columns},
+        lost=report.lost_rows,
         link=_dashboard_link(settings),
     )
 

@@ -16,10 +16,11 @@ class UnknownReportError(FutureSkillsError):
 
 @dataclass(frozen=True)
 class DriftReportRow:
-    """A row of `drift_report`: one batch compared with the first batch its version scored.
+    """A row of `drift_report`: one batch compared with the first whole batch its version scored.
 
     `columns` maps a column to {kind, method, threshold, value, drift}, and where there is something to say, `missing`
-    ({reference, current}: values that are no number or text) and `new_categories`. A column whose `drift` is None is unknown.
+    ({reference, current}: values that are no number or text), `new_categories`, and `lost` (source -> rows before and now). A
+    column whose `drift` is None is unknown, and its `problem` says why.
     """
 
     report_id: int
@@ -45,6 +46,11 @@ class DriftReportRow:
     def unknown_columns(self) -> list[str]:
         """The columns that could not be compared."""
         return [name for name, column in self.columns.items() if column["drift"] is None]
+
+    @property
+    def lost_rows(self) -> dict[str, list[int]]:
+        """Each source that lost half its rows, with its rows [before, now]."""
+        return {source: rows for column in self.columns.values() for source, rows in (column.get("lost") or {}).items()}
 
     @property
     def worst_column(self) -> str | None:
