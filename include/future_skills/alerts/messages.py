@@ -32,7 +32,8 @@ def dag_link(settings: Settings, dag_id: str) -> str:
     return f"{settings.base_url.rstrip('/')}/dags/{quote(dag_id, safe='')}"
 
 
-def _dashboard_link(settings: Settings) -> str:
+def dashboard_link(settings: Settings) -> str:
+    """The dashboard's first page, inside Airflow."""
     return f"{settings.base_url.rstrip('/')}{DASHBOARD}"
 
 
@@ -61,7 +62,7 @@ def drift_alert(
         worst=report.worst_column,
         since=since or {},
         thresholds=settings.drift,
-        link=_dashboard_link(settings),
+        link=dashboard_link(settings),
     )
 
 
@@ -78,7 +79,7 @@ def data_alarm(settings: Settings, report: DriftReportRow) -> list[Mail]:
         report=report,
         unknown={name: report.columns[name] for name in report.unknown_columns},
         lost=report.lost_rows,
-        link=_dashboard_link(settings),
+        link=dashboard_link(settings),
     )
 
 
@@ -231,5 +232,5 @@ def weekly_digest(settings: Settings, connection: Connection, batch: BatchRow) -
         pictures=digest_plots(digest, WORDS[settings.future_skills_language]),
         batch=batch,
         digest=digest,
-        link=_dashboard_link(settings),
+        link=dashboard_link(settings),
     )
