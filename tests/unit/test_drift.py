@@ -148,6 +148,8 @@ def test_a_dataset_has_one_counted_report_and_each_version_its_own_reference(wee
     assert (one.counted, other.counted) == (True, False)
     assert other.reference_batch_id == other.batch_id
     assert [report.report_id for report in newest_reports(weeks.connection, 5, 9)] == [one.report_id]
+    everything = newest_reports(weeks.connection, 5, 9, counted_only=False)
+    assert [report.report_id for report in everything] == [other.report_id, one.report_id]
     assert newest_reports(weeks.connection, 3, 9) == []
 
 

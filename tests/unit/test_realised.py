@@ -14,7 +14,7 @@ from future_skills.config import DriftSettings, GateSettings, MailSettings
 from future_skills.database import execute, fetch_frame, fetch_row, fetch_value
 from future_skills.dataset.reading import load_dataset
 from future_skills.drift.decisions import realise_decisions
-from future_skills.drift.realised import Decay, decay, measure_decisions
+from future_skills.drift.realised import Decay, decay, measure_decisions, watch_decay
 from future_skills.ledger.chains import find_chain
 from future_skills.ledger.datasets import newest_dataset
 from future_skills.ledger.realised import performance_of
@@ -254,6 +254,18 @@ def test_a_model_that_hr_contradicts_decays(bench):
     few = bench.settings.model_copy(update={"drift": DriftSettings(decay_minimum_decisions=141)})
     assert decay(bench.connection, few) is None
     assert decay(bench.connection, bench.settings, "v1") == found
+
+
+def test_a_decay_is_kept_with_the_week_that_showed_it(bench):
+    decided_as(bench, wrong=1)
+    dataset = newest_dataset(bench.connection, 5)
+    bench.connection.commit()
+    found = watch_decay(bench.connection, bench.settings, dataset.dataset_id)
+    kept = find_chain(bench.connection, dataset.dataset_id)["stages"]["decay"]
+    assert (kept["state"], kept["version"], kept["metric"]) == ("decays", "v1", found.metric)
+    few = bench.settings.model_copy(update={"drift": DriftSettings(decay_minimum_decisions=141)})
+    assert watch_decay(bench.connection, few, dataset.dataset_id) is None
+    assert "decay" not in find_chain(bench.connection, dataset.dataset_id)["stages"]
 
 
 def test_an_old_collapse_is_forgotten_after_its_weeks(bench):

@@ -8,7 +8,7 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.alerts.digest import read_digest
 from future_skills.alerts.digest_plots import digest_plots
-from future_skills.alerts.lateness import DAG_OF_STAGE, Late
+from future_skills.alerts.lateness import Late
 from future_skills.alerts.mail import Mail
 from future_skills.alerts.outbox import GivenUp
 from future_skills.alerts.rendering import NO_PICTURES, render_mails
@@ -182,7 +182,6 @@ def task_failure(
 
 def late_chain(settings: Settings, late: Late) -> list[Mail]:
     """Tell DevOps what is late; one mail for each gap, however long it lasts."""
-    dag_id = DAG_OF_STAGE[late.stage]
     return render_mails(
         settings,
         settings.mail.devops,
@@ -190,9 +189,9 @@ def late_chain(settings: Settings, late: Late) -> list[Mail]:
         "late_chain",
         f"{late.stage}/{late.dataset_id or late.since.isoformat()}",
         late=late,
-        dag_id=dag_id,
+        dag_id=late.dag_id,
         schedule=settings.weekly_schedule,
-        link=dag_link(settings, dag_id),
+        link=dag_link(settings, late.dag_id),
     )
 
 

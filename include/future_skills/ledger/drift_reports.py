@@ -74,12 +74,13 @@ def report_of_batch(connection: Connection, batch_id: str) -> DriftReportRow | N
     return DriftReportRow(**row) if row else None
 
 
-def newest_reports(connection: Connection, horizon_years: int, limit: int) -> list[DriftReportRow]:
-    """The counted reports of the newest datasets of a horizon, one per dataset, newest first."""
+def newest_reports(connection: Connection, horizon_years: int, limit: int, *, counted_only: bool = True) -> list[DriftReportRow]:
+    """The counted reports of the newest datasets of a horizon, one per dataset, newest first; or those not counted too."""
     rows = fetch_rows(
         connection,
         "SELECT drift_report.* FROM future_skills_ops.drift_report JOIN future_skills_ops.dataset USING (dataset_id)"
-        " WHERE counted AND drift_report.horizon_years = %s ORDER BY as_of DESC, dataset.created_at DESC LIMIT %s",
-        (horizon_years, limit),
+        " WHERE (counted OR NOT %s) AND drift_report.horizon_years = %s"
+        " ORDER BY as_of DESC, dataset.created_at DESC, report_id DESC LIMIT %s",
+        (counted_only, horizon_years, limit),
     )
     return [DriftReportRow(**row) for row in rows]
