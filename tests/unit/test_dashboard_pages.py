@@ -283,7 +283,8 @@ def test_a_report_outside_of_the_store_is_not_read(bench, visit):
 
 UNKNOWN_COLUMNS = """UPDATE future_skills_ops.drift_report SET unknown = true, columns = columns
     || jsonb_build_object('trend_score', columns -> 'trend_score' || '{"drift": null, "problem": "constant"}')
-    || jsonb_build_object('level', columns -> 'level' || '{"drift": null, "problem": "halved", "lost": {"usage": [4000, 2000]}}')"""
+    || jsonb_build_object('level', columns -> 'level'
+                                   || '{"drift": null, "problem": "halved", "lost": {"usage": [4000, 2000]}}')"""
 
 
 def test_why_a_column_is_unknown_is_said_on_both_pages(bench, visit):
@@ -313,7 +314,7 @@ def test_reports_that_do_not_count_are_listed_and_marked(bench, visit):
 def test_a_late_week_a_decay_and_what_was_held_back_are_on_the_overview(bench, visit):
     with visit() as browser:
         calm = text_of(browser.get("/"))
-    for word in ("late", "decays", "held back"):
+    for word in ("chain is late", "decays", "held back"):
         assert word not in calm
     change(
         bench,
