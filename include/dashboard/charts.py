@@ -26,7 +26,7 @@ COLOURS: Final = {
 MOST_RATIO = 2.0
 """A drift value of twice its threshold has the strongest colour."""
 AT_THRESHOLD = 1 / MOST_RATIO
-MOST_TICKS = 4
+MOST_TICKS = 3
 
 
 @dataclass(frozen=True)
@@ -207,7 +207,7 @@ def drift_chart(reports: Sequence[DriftReportRow]) -> Chart:
         plots.figure(
             [trace],
             90 + 26 * len(names),
-            xaxis={**plots.axis(type="category", tickangle=0), **_ticks(times, days)},
+            xaxis={**plots.axis(type="category", tickangle=0, tickfont={"size": 11}), **_ticks(times, days)},
             yaxis=plots.axis(autorange="reversed"),
         ),
         ["column", *days],

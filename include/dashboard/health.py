@@ -18,8 +18,8 @@ WORDS: dict[State, str] = {"ok": "healthy", "attention": "needs attention", "pro
 
 LATE: dict[Stage, str] = {
     "dataset": "No data was read for {since}: the weekly chain is late",
-    "predictions": "The newest data waits for its predictions for {since}",
-    "drift_report": "The newest predictions wait for their drift report for {since}",
+    "predictions": "The newest data has waited {since} for its predictions",
+    "drift_report": "The newest predictions have waited {since} for their drift report",
 }
 
 

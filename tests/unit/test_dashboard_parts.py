@@ -112,8 +112,8 @@ def test_an_installation_in_which_nothing_ran_says_how_to_begin(reading):
     "stage, sentence",
     [
         ("dataset", "No data was read for 9 days: the weekly chain is late"),
-        ("predictions", "The newest data waits for its predictions for 9 days"),
-        ("drift_report", "The newest predictions wait for their drift report for 9 days"),
+        ("predictions", "The newest data has waited 9 days for its predictions"),
+        ("drift_report", "The newest predictions have waited 9 days for their drift report"),
     ],
 )
 def test_the_part_of_the_week_that_is_late_is_a_problem(reading, stage, sentence):

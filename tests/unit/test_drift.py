@@ -318,6 +318,14 @@ def test_a_broken_week_in_between_changes_no_reference(weeks):
     assert weeks.report(weeks.batch(23, sample_frame())).reference_batch_id == first.batch_id
 
 
+def test_a_broken_first_week_hides_nothing_where_a_value_is_always_missing(weeks):
+    weeks.report(weeks.batch(2, broken_frame("no rows")))
+    first = weeks.report(weeks.batch(9, broken_frame("missing")))
+    assert (first.unknown_columns, first.reference_batch_id) == (["hiring_difficulty"], first.batch_id)
+    moved = weeks.report(weeks.batch(16, broken_frame("missing").assign(level="HIGH")))
+    assert (moved.drifted, moved.reference_batch_id) == (True, first.batch_id)
+
+
 def test_a_value_that_is_always_missing_leaves_the_other_columns_compared(weeks):
     first = weeks.report(weeks.batch(9, broken_frame("missing")))
     moved = weeks.report(weeks.batch(16, broken_frame("missing").assign(level="HIGH")))

@@ -69,9 +69,9 @@ def _lost_rows(connection: Connection, settings: Settings, batch: BatchRow) -> d
 
 
 def _load_both(connection: Connection, store: Store, settings: Settings, batch: BatchRow) -> tuple[Sample, Sample]:
-    """The reference and the batch. A broken one is no reference where there is a whole one, the batch itself at last.
+    """The reference and the batch. A broken batch is no reference; where there is no whole one, this one is its own.
 
-    Where none ever was whole, a value that is always missing must not hide the other columns: then it is the very first.
+    Where this one is not whole either, a value that is always missing must not hide the other columns: they are compared.
     """
     current = load_sample(connection, store, settings, batch)
     with connection:

@@ -66,9 +66,9 @@ def list_shards(connection: Connection, batch_id: str) -> list[ShardRow]:
 
 
 def first_batch_of(connection: Connection, like: BatchRow, *, whole: bool = True) -> BatchRow | None:
-    """The first other batch finished by the same version in the same scope and horizon, or None.
+    """The first other batch finished by the same version in the same scope and horizon whose data was not broken, or None.
 
-    `whole`: only one whose drift report found nothing missing or broken in its own data, or that has no report yet.
+    Its drift report says that it was not, or there is none yet; `whole`: nor was a value missing.
     """
     parameters = {**vars(like), "whole": whole}
     row = fetch_row(connection, read_sql("drift/first_batch"), parameters)
