@@ -90,14 +90,14 @@ def future_skills_drift():
     def realise(report_id: int) -> list[dict]:
         from future_skills.alerts.decay import decay_alert
         from future_skills.drift.decisions import realise_decisions
-        from future_skills.drift.realised import decay
+        from future_skills.drift.realised import watch_decay
         from future_skills.ledger.drift_reports import get_report
         from orchestration.mails import send
 
         with resources() as work:
             dataset_id = get_report(work.connection, report_id).dataset_id
             measured = realise_decisions(work.connection, work.store, work.keys, work.settings, dataset_id)
-            found = decay(work.connection, work.settings)
+            found = watch_decay(work.connection, work.settings, dataset_id)
             send(work, decay_alert(work.settings, found) if found else [])
         return measured
 

@@ -2,8 +2,9 @@
 
 Starts by itself on a new dataset or a new champion. **plan** chooses dataset, version and shards (skipped, saying so, when no
 model is deployed yet); **score** compares each shard with the stored rows and stages the differences; **audit** looks at
-counts, ranges, level shares and deletions; **publish** writes everything in one transaction: readers see the old predictions
-or the new ones. The same dataset, version and scope again writes nothing. `PUBLISH=off` runs everything and writes no row.
+counts, ranges, level shares and deletions, and mails the data scientists what moved too far to be published; **publish** writes
+everything in one transaction: readers see the old predictions or the new ones. The same dataset, version and scope again writes
+nothing. `PUBLISH=off` runs everything and writes no row.
 """
 
 from airflow.sdk import Param, TriggerRule, dag, task
@@ -64,13 +65,19 @@ def future_skills_prediction():
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def audit(*, ti) -> str:
-        from future_skills.prediction.audit import audit_batch
+        from future_skills.alerts.audit_mails import audit_alarm
+        from future_skills.prediction.audit import AuditFailedError, audit_batch
+        from orchestration.mails import send
 
         batch_id = ti.xcom_pull(task_ids="plan", key="batch_id")
         if batch_id is None:
             raise AirflowSkipException("Nothing was planned.")
         with resources() as work:
-            return audit_batch(work.connection, work.store, work.settings, batch_id).batch_id
+            try:
+                return audit_batch(work.connection, work.store, work.settings, batch_id).batch_id
+            except AuditFailedError as failure:
+                send(work, audit_alarm(work.settings, failure))
+                raise
 
     @task(outlets=[PREDICTIONS])
     def publish(batch_id: str, *, outlet_events) -> dict:

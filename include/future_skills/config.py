@@ -6,14 +6,24 @@ Nested sections use a double underscore: `GATE__MINIMUM_ROLES=20`.
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from zoneinfo import available_timezones
 
-from pydantic import BaseModel, Field, SecretStr, model_validator
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from future_skills.domain import ESTIMATOR_NAMES, FeatureSet, Language, PairScope
 
 MailAddress = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+$")]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def _known_time_zone(name: str) -> str:
+    if name not in available_timezones():
+        raise ValueError(f"{name!r} is no time zone: name it as in Europe/Paris or UTC")
+    return name
+
+
+TimeZone = Annotated[str, AfterValidator(_known_time_zone)]
 
 
 class TrainingSettings(BaseModel):
@@ -98,6 +108,7 @@ class DriftSettings(BaseModel):
     retrain_budget: int = Field(2, ge=0, description="Automatic retrainings in 30 days; then a person is asked.")
     application_log: str | None = Field(None, description="The HR application's predictions_monitoring.jsonl, to watch it too.")
     application_log_days: int = Field(7, ge=1, description="Days of it that are compared.")
+    application_log_time_zone: TimeZone = Field("UTC", description="Time zone of its lines, such as Europe/Paris.")
     decay_weeks: int = Field(8, ge=1, description="Weeks of HR's new decisions that a model is judged on.")
     decay_minimum_decisions: int = Field(100, description="Fewer new decisions raise no decay alert.")
     decay_minimum_high: int = Field(10, description="Fewer HIGH among them say nothing about AP(HIGH).")

@@ -29,6 +29,9 @@ VIEWS = {
     "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
     "360": {"color_scheme": "light", "viewport": {"width": 360, "height": 780}},
 }
+HIDDEN_CARDS = """() => innerWidth < 640
+    ? [...document.querySelectorAll(".cards")].filter((one) => one.scrollWidth > innerWidth).length : 0"""
+"""Wide tables that keep a part of each row outside of a narrow screen."""
 
 
 def open_dashboard(page, installation):
@@ -160,6 +163,7 @@ def test_every_page_is_whole_in_light_in_dark_and_on_a_telephone(installation, s
             settle(page)
             width = page.evaluate("document.documentElement.scrollWidth")
             assert width <= VIEWS[view]["viewport"]["width"], (name, width)
+            assert page.evaluate(HIDDEN_CARDS) == 0, (name, "a table is wider than the screen")
         assert seen.nothing()
 
 

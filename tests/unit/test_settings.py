@@ -52,6 +52,7 @@ def test_the_environment_sets_nested_sections(monkeypatch):
     "name, value",
     [
         ("PAIR_SCOPE", "some"),
+        ("DRIFT__APPLICATION_LOG_TIME_ZONE", "Paris"),
         ("HORIZON_YEARS", "0"),
         ("DATASET__QUARANTINE_BUDGET", "1.5"),
         ("MAIL__SENDER", "a@b\nBcc: c@d"),
