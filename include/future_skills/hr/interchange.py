@@ -81,7 +81,7 @@ def mail_address(value: str) -> str:
     """An address of at most 254 characters."""
     address: str = text(254)(value)
     if not MAIL.fullmatch(address):
-        raise ValueError(f"is {value!r}, not an e-mail address")
+        raise ValueError("is no e-mail address")  # whose it is belongs into no log
     return address
 
 
@@ -156,8 +156,9 @@ def _refuse_duplicates(file: CsvFile, key: list[str]) -> None:
     if repeated.any():
         position = int(repeated.to_numpy().argmax())
         first = int((folded == folded.iloc[position]).all(axis=1).to_numpy().argmax())
+        value = "the same" if key == ["email"] else file.frame[key].iloc[position].tolist()
         raise InterchangeError(
-            f"{file.path}, line {file.lines[position]}, column {', '.join(key)}: {file.frame[key].iloc[position].tolist()} "
+            f"{file.path}, line {file.lines[position]}, column {', '.join(key)}: {value} "
             f"stands on line {file.lines[first]} already (case and spaces do not count). Remove one of the two."
         )
 
