@@ -71,8 +71,12 @@ def test_what_is_absent_is_removed_but_never_a_role_or_skill(hr, folder):
     "name, content, message",
     [
         ("skills", "name\nBread\n", r"skills\.csv, line 1: column 'category' is missing"),
-        ("market_trends", "title,source_name,year,sector,trend_score\nT,S,2025,F,1.7\n", r"line 2, column trend_score: is 1\.7"),
-        ("market_trends", "title,source_name,year,sector,trend_score\nT,S,2025,F,nan\n", r"line 2, column trend_score: is nan"),
+        (
+            "market_trends",
+            "title,source_name,year,sector,trend_score\nT,S,2025,F,1.7\n",
+            r"line 2, column trend_score: is '1\.7'",
+        ),
+        ("market_trends", "title,source_name,year,sector,trend_score\nT,S,2025,F,nan\n", r"line 2, column trend_score: is 'nan'"),
         ("skills", "name,category\nBread,\n Soup,\nBREAD ,\n", r"line 4, column name: .* stands on line 2 already"),
         (
             "employees",
