@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orchestration.assets import CHAMPION, DATASET, PREDICTIONS, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.measures import tell
 from orchestration.orders import requested_by
 from orchestration.refusals import trusted_extras
 
@@ -56,7 +57,9 @@ def future_skills_prediction():
         from future_skills.prediction.shard import score_shard
 
         with resources() as work:
-            return score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
+            counts = score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
+        tell("score", {"batch": batch_id, "shard": number}, {name: counts[name] for name in counts if name != "levels"})
+        return counts
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def audit(*, ti) -> str:
@@ -76,6 +79,7 @@ def future_skills_prediction():
             batch = publish_batch(work.connection, work.settings, batch_id)
         extra = {"chain_id": batch.dataset_id, "batch_id": batch.batch_id, "version": batch.version, "state": batch.state}
         outlet_events[PREDICTIONS].extra = extra
+        tell("publish", extra, {"pairs": batch.pairs, **batch.counts})
         return {**extra, **batch.counts}
 
     @task

@@ -36,7 +36,7 @@ READ = {
     "future_skills_skill": {"id", "name", "category"},
     "future_skills_markettrend": {"id", "year", "sector", "trend_score"},
     "future_skills_economicreport": {"id", "year", "indicator", "value", "sector"},
-    "future_skills_employee": {"id", "department", "job_role_id", "current_skills"},
+    "future_skills_employee": {"id", "job_role_id", "current_skills"},
     "future_skills_employee_skills": {"employee_id", "skill_id"},
     "future_skills_hrinvestmentrecommendation": {
         *("id", "job_role_id", "skill_id", "horizon_years", "priority_level", "rationale", "created_at")
