@@ -28,13 +28,13 @@ from support.crashing import Job, effects, run
 from support.mailbox import Inbox, serving
 
 LIST = SQL_FOLDER.parents[1] / "docs" / "crashes.md"
-QUICK = ("promote", "publish", "digest")
+QUICK = ("publish",)
 RESULTS = ("futureskillprediction", "predictionrun", "trainingrun")
 HR = ("jobrole", "skill", "markettrend", "economicreport", "employee", "employee_skills", "hrinvestmentrecommendation")
 NUMBERED = {"id", "number", "evaluation_id", "event_id", "deployment_id", "report_id", "prediction_run_id", "experiment_id"}
 GIVEN = {"job_role_id", "skill_id", "employee_id"}
 """Numbers of a sequence, which a transaction that is taken back uses up; GIVEN are those that only `load` gives."""
-LEFT_OUT = {"attempts", "message_id", "text_part", "html_part", "pictures", "metrics", "training_duration_seconds", "hmac"}
+LEFT_OUT = {"attempts", "message_id", "text_part", "html_part", "pictures", "metrics", "training_duration_seconds"}
 """Columns that count the tries, carry times in words, or were measured with a clock."""
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d(:?\d\d)?|Z)?")
 
@@ -125,9 +125,9 @@ def alike(text: str) -> str:
 
 def row_alike(row: dict, left_out: set[str]) -> str:
     kept = {name: value for name, value in row.items() if name not in left_out and not isinstance(value, datetime)}
-    return re.sub(
-        r'"(\w*second\w*|report_id|evaluation_id)": [\d.e-]+', r'"\1": 0', alike(json.dumps(kept, default=str, sort_keys=True))
-    )
+    text = alike(json.dumps(kept, default=str, sort_keys=True))
+    text = re.sub(r'"hmac": "\w+"', '"hmac": ""', text)  # it binds the file's name, and that has the number
+    return re.sub(r'"(\w*second\w*|report_id|evaluation_id)": [\d.e-]+', r'"\1": 0', text)
 
 
 def end_of(course: Course, database: str, step: str) -> End:
