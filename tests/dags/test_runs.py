@@ -19,24 +19,20 @@ def deployed(run_dag, installation):
     return installation
 
 
-class Gauges(dict):
-    """A metrics backend that keeps the last value of each gauge, and nothing else."""
-
-    def gauge(self, stat, value, **_):
-        self[stat] = value
-
-    def __getattr__(self, _name):
-        return lambda *_arguments, **_named: None
-
-
 @pytest.fixture
 def gauges():
-    """What Airflow's metrics are told while the test runs."""
+    """The last value of each gauge that Airflow's metrics are told of while the test runs."""
     from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
     from airflow.sdk.observability import stats
 
-    kept = Gauges()
-    stats.initialize(factory=lambda: kept, export_legacy_names=False)
+    kept = {}
+
+    class Keeping(NoStatsLogger):
+        @classmethod
+        def gauge(cls, stat, value, *_arguments, **_named):
+            kept[stat] = value
+
+    stats.initialize(factory=Keeping, export_legacy_names=False)
     yield kept
     stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
 
