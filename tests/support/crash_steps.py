@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from future_skills.alerts.messages import weekly_digest
 from future_skills.alerts.outbox import enqueue, send_outbox
+from future_skills.database import fetch_value
 from future_skills.dataset.export import export_dataset
 from future_skills.dataset.validation import validate_dataset
 from future_skills.drift.decisions import realise_decisions
@@ -25,7 +26,7 @@ from future_skills.prediction.plan import plan_batch
 from future_skills.prediction.publish import publish_batch
 from future_skills.prediction.shard import score_shard
 from future_skills.prediction.staging import sweep_stages
-from future_skills.registry.approvals import current_request, expire_requests, record_answer, request_of_version
+from future_skills.registry.approvals import expire_requests, record_answer, request_of_version
 from future_skills.registry.candidates import gate_evaluation, register_candidate
 from future_skills.registry.deployment import DeploymentOrder, promote, version_to_deploy
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
@@ -43,28 +44,24 @@ def _dataset_id(bench: Workbench) -> str:
 
 
 def _version(bench: Workbench) -> str:
-    with bench.connection.cursor() as cursor:
-        cursor.execute("SELECT version FROM future_skills_ops.model_version ORDER BY number DESC LIMIT 1")
-        version = cursor.fetchone()[0]
-    bench.connection.commit()
-    return version
+    with bench.connection:
+        return str(
+            fetch_value(bench.connection, "SELECT version FROM future_skills_ops.model_version ORDER BY number DESC LIMIT 1")
+        )
 
 
 def _evaluation_id(bench: Workbench) -> int:
+    version = _version(bench)
     with bench.connection:
-        return newest_evaluation(bench.connection, _version_in(bench)).evaluation_id
-
-
-def _version_in(bench: Workbench) -> str:
-    with bench.connection.cursor() as cursor:
-        cursor.execute("SELECT version FROM future_skills_ops.model_version ORDER BY number DESC LIMIT 1")
-        return cursor.fetchone()[0]
+        evaluation = newest_evaluation(bench.connection, version)
+    assert evaluation is not None
+    return evaluation.evaluation_id
 
 
 def _batch(bench: Workbench) -> BatchRow:
-    with bench.connection, bench.connection.cursor() as cursor:
-        cursor.execute("SELECT batch_id FROM future_skills_ops.prediction_batch ORDER BY planned_at DESC LIMIT 1")
-        return get_batch(bench.connection, cursor.fetchone()[0])
+    with bench.connection:
+        newest = "SELECT batch_id FROM future_skills_ops.prediction_batch ORDER BY planned_at DESC LIMIT 1"
+        return get_batch(bench.connection, fetch_value(bench.connection, newest))
 
 
 def load(bench: Workbench) -> None:
@@ -102,9 +99,9 @@ def register(bench: Workbench) -> None:
 
 
 def record_decision(bench: Workbench) -> None:
+    version = _version(bench)
     with bench.connection:
-        request = request_of_version(bench.connection, _version_in(bench))
-    request = current_request(bench.connection) or request
+        request = request_of_version(bench.connection, version)
     record_answer(bench.connection, request.request_id, "approved", actor="drh", reason="good", dag_run_id="answer")
     write_registry(bench.connection, bench.store)
 
