@@ -42,7 +42,7 @@ train-model: .venv/.installed ## The same with ESTIMATOR= PREPROCESSING= FEATURE
 evaluate-model: .venv/.installed ## Evaluate and judge a version again (VERSION=, default: the newest)
 export-dataset: .venv/.installed ## A dataset to look at; starts nothing (AS_OF=)
 experiment: .venv/.installed ## Compare estimators (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot FEATURE_SETS=core,extended DATASET=)
-promote: .venv/.installed ## Read the open approval; answer it with ANSWER=approve|reject REASON="..."
+promote: .venv/.installed ## Read the open approval; answer it with VERSION= (or DIGEST=) ANSWER=approve|reject REASON="..."
 deploy: .venv/.installed ## Deploy the approved version (VERSION= REASON=)
 rollback: .venv/.installed ## Return to the version deployed before (VERSION= REASON=)
 republish: .venv/.installed ## Publish a batch again: its model on its dataset (BATCH=)

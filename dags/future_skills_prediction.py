@@ -33,12 +33,14 @@ def future_skills_prediction():
         from future_skills.ledger.chains import record_superseded
         from future_skills.prediction.plan import plan_again, plan_batch
         from future_skills.prediction.shard import shard_numbers
-        from future_skills.registry.deployment import require_deployed_before
+        from future_skills.registry.deployment_checks import require_deployed_before
         from future_skills.registry.refusals import Attempt, refusals_recorded
 
         wanted = {name: params[name] for name in ("dataset_id", "version", "repeat")}
         with resources() as work:
-            started_by = text_values(trusted_extras(work.connection, "predict", dag_run, triggering_asset_events), "chain_id")
+            told = trusted_extras(work.connection, "predict", dag_run, triggering_asset_events)
+            if triggering_asset_events and not told:
+                raise AirflowSkipException("Only events made by hand started this run: nothing is predicted.")
             if version := wanted["version"]:
                 with refusals_recorded(work.connection, Attempt("predict", version, requested_by(dag_run), dag_run.run_id)):
                     require_deployed_before(work.connection, version)
@@ -48,15 +50,17 @@ def future_skills_prediction():
                 batch = plan_batch(work.connection, work.store, work.settings, **wanted)
             if batch is None:
                 raise AirflowSkipException("No model is deployed yet, or there is no dataset: nothing is predicted.")
-            record_superseded(work.connection, started_by, "prediction", by=batch.dataset_id)
+            record_superseded(work.connection, text_values(told, "chain_id"), "prediction", by=batch.dataset_id)
             ti.xcom_push(key="batch_id", value=batch.batch_id)
             return shard_numbers(work.connection, batch.batch_id) if batch.state == "planned" else []
 
     @task(max_active_tis_per_dagrun=settings().prediction.parallel_shards)
-    def score(batch_id: str, number: int) -> dict:
+    def score(batch_id: str, number: int, *, dag_run) -> dict:
         from future_skills.prediction.shard import score_shard
+        from future_skills.registry.refusals import Attempt, changed_files_recorded
 
-        with resources() as work:
+        attempt = Attempt("predict", batch_id, requested_by(dag_run), dag_run.run_id)
+        with resources() as work, changed_files_recorded(work.connection, attempt):
             counts = score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
         tell("score", {"batch": batch_id, "shard": number}, {name: counts[name] for name in counts if name != "levels"})
         return counts

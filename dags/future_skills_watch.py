@@ -3,8 +3,9 @@
 **send_outbox** tries again what a mail server did not take, with growing pauses, and tells DevOps what it never will.
 **check_lateness** mails DevOps when no dataset was accepted for more than a week, or when its predictions or their drift report
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
-**expire_requests** settles approvals that nobody answered in time. **sweep** drops staging tables and files that a crash left
-behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
+**expire_requests** settles approvals that nobody answered, a day after their time. **check_pointer** points the HR application
+at the model the ledger says is deployed, where a crash or an edit left another. **sweep** drops staging tables and files that a
+crash left behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -68,6 +69,13 @@ def future_skills_watch():
             return expire_requests(work.connection)
 
     @task
+    def check_pointer() -> str | None:
+        from future_skills.registry.reconciliation import set_pointer_right
+
+        with resources() as work:
+            return set_pointer_right(work.connection, work.store, work.keys, work.settings)
+
+    @task
     def sweep(*, params) -> dict:
         from future_skills.alerts.retention import sweep
         from future_skills.prediction.staging import sweep_stages
@@ -77,7 +85,7 @@ def future_skills_watch():
             stages = sweep_stages(work.connection, params["keep_hours"])
             return {"stages": len(stages), **sweep(work.connection, work.store, datetime.now(UTC), kept)}
 
-    [send_outbox(), check_lateness(), check_reports(), expire_requests(), sweep()]
+    [send_outbox(), check_lateness(), check_reports(), expire_requests(), check_pointer(), sweep()]
 
 
 future_skills_watch()

@@ -170,6 +170,15 @@ class Settings(BaseSettings):
     drift: DriftSettings = DriftSettings()
     mail: MailSettings = MailSettings()
 
+    @model_validator(mode="after")
+    def _somebody_approves(self) -> Self:
+        if self.hr_dsn is not None and self.approval == "auto":
+            raise ValueError(
+                "APPROVAL=auto is for the embedded database alone: with HR_DSN an HR manager approves each model. Leave APPROVAL "
+                "out, or set it to required"
+            )
+        return self
+
     @property
     def embedded(self) -> bool:
         """Is the HR database the embedded one, which we may create tables in?"""

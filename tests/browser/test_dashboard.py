@@ -43,7 +43,10 @@ def open_dashboard(page, installation):
 
 def settle(page):
     page.wait_for_load_state("networkidle")
-    page.wait_for_function("() => [...document.querySelectorAll('.plot')].every((plot) => plot.querySelector('.main-svg'))")
+    from playwright.sync_api import expect
+
+    undrawn = page.locator(".plot").filter(has_not=page.locator(".main-svg"))
+    expect(undrawn).to_have_count(0, timeout=60_000)  # not wait_for_function: the page's policy lets no text be run as code
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -119,10 +122,10 @@ def test_light_and_dark_follow_airflow(installation, signed_in):
         background = "document.body && getComputedStyle(document.body).backgroundColor"
         light = frame.evaluate(background)
         page.evaluate("localStorage.setItem('theme', 'dark')")
-        frame.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+        frame.locator("html[data-theme=dark]").wait_for()
         assert frame.evaluate(background) != light
         page.evaluate("localStorage.setItem('theme', 'light')")
-        frame.wait_for_function("document.documentElement.dataset.theme === 'light'")
+        frame.locator("html[data-theme=light]").wait_for()
         assert frame.evaluate(background) == light
         assert seen.nothing()
 

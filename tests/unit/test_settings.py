@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from future_skills.config import Settings
+from runtime.options import in_words
 
 
 def test_nothing_is_automatic_by_default(monkeypatch):
@@ -20,6 +21,19 @@ def test_features_with_an_encoding_of_their_own_refuse_another_at_the_start(monk
     monkeypatch.setenv("TRAINING__PREPROCESSING", "onehot")
     with pytest.raises(ValidationError, match="preprocessing onehot is for core"):
         Settings()
+
+
+def test_a_companys_own_database_is_no_place_for_automatic_approvals(monkeypatch):
+    monkeypatch.setenv("APPROVAL", "auto")
+    assert Settings().approval == "auto"
+    monkeypatch.setenv("HR_DSN", "postgresql://u:secret-word@host/hr")
+    with pytest.raises(ValidationError, match="APPROVAL=auto is for the embedded database alone") as refused:
+        Settings()
+    told = in_words(refused.value)
+    assert told.startswith("APPROVAL=auto is for the embedded database alone: with HR_DSN ")
+    assert "secret-word" not in told
+    monkeypatch.setenv("APPROVAL", "required")
+    assert not Settings().embedded
 
 
 def test_the_environment_sets_nested_sections(monkeypatch):

@@ -15,10 +15,10 @@ from future_skills.alerts.rendering import NO_PICTURES, render_mails
 from future_skills.alerts.words import WORDS
 from future_skills.config import Settings
 from future_skills.ledger.batches import BatchRow
+from future_skills.ledger.deployments import Kind
 from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.ledger.versions import EvaluationRow
 from future_skills.registry.approvals import ApprovalRequest
-from future_skills.registry.deployment import Kind
 
 LONGEST_ERROR = 4_000
 UNDELIVERED = "undelivered"
