@@ -28,7 +28,8 @@ from future_skills.prediction.shard import score_shard
 from future_skills.prediction.staging import sweep_stages
 from future_skills.registry.approvals import expire_requests, record_answer, request_of_version
 from future_skills.registry.candidates import gate_evaluation, register_candidate
-from future_skills.registry.deployment import DeploymentOrder, promote, version_to_deploy
+from future_skills.registry.deployment import DeploymentOrder, promote
+from future_skills.registry.deployment_checks import version_to_deploy
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
 from future_skills.registry.page import write_registry
 from support.pipeline import Workbench
