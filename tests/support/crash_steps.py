@@ -29,7 +29,6 @@ from future_skills.prediction.staging import sweep_stages
 from future_skills.registry.approvals import expire_requests, record_answer, request_of_version
 from future_skills.registry.candidates import gate_evaluation, register_candidate
 from future_skills.registry.deployment import DeploymentOrder, promote
-from future_skills.registry.deployment_checks import version_to_deploy
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
 from future_skills.registry.page import write_registry
 from support.pipeline import Workbench
@@ -108,8 +107,7 @@ def record_decision(bench: Workbench) -> None:
 
 
 def promotion(bench: Workbench) -> None:
-    version = version_to_deploy(bench.connection, "deploy")
-    order = DeploymentOrder(version, "deploy", "devops", None, request_key="deploy")
+    order = DeploymentOrder(_version(bench), "deploy", "devops", None, request_key="deploy")
     promote(bench.connection, bench.store, bench.keys, bench.settings, order)
 
 
