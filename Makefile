@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ compare: .venv/.installed ## Print two versions side by side (A=v1 B=v2)
 
 model-card: .venv/.installed ## Print the model card of a version (VERSION=v1)
 	@exec $(BIN)/python -m runtime.registry card "$(VERSION)"
+
+resign: .venv/.installed ## Sign every artefact with the active key (SIGNING_KEY_ID), so that an older one can be withdrawn
+	@exec $(BIN)/python -m runtime.resign
 
 extras: .venv/.installed ## Install the estimators xgboost and lightgbm
 	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-extras.txt; } \

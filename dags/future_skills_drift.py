@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orchestration.assets import DRIFT_REPORT, PREDICTIONS, event_extras
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
+from orchestration.measures import tell
 
 
 @dag(
@@ -44,6 +45,8 @@ def future_skills_drift():
         last = reports[-1]
         names = ("report_id", "batch_id", "drifted", "unknown", "html_uri")
         outlet_events[DRIFT_REPORT].extra = {"chain_id": last.dataset_id, **{name: getattr(last, name) for name in names}}
+        measures = {"drifted": int(last.drifted), "unknown": int(last.unknown), "columns": len(last.drifted_columns)}
+        tell("drift", {"chain": last.dataset_id, "version": last.version}, measures)
         return last.report_id
 
     @task.branch

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orchestration.assets import CHAMPION, DATASET, PREDICTIONS, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.measures import tell
 from orchestration.orders import requested_by
 from orchestration.refusals import trusted_extras
 
@@ -61,7 +62,9 @@ def future_skills_prediction():
 
         attempt = Attempt("predict", batch_id, requested_by(dag_run), dag_run.run_id)
         with resources() as work, changed_files_recorded(work.connection, attempt):
-            return score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
+            counts = score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
+        tell("score", {"batch": batch_id, "shard": number}, {name: counts[name] for name in counts if name != "levels"})
+        return counts
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def audit(*, ti) -> str:
@@ -87,6 +90,7 @@ def future_skills_prediction():
             batch = publish_batch(work.connection, work.settings, batch_id)
         extra = {"chain_id": batch.dataset_id, "batch_id": batch.batch_id, "version": batch.version, "state": batch.state}
         outlet_events[PREDICTIONS].extra = extra
+        tell("publish", extra, {"pairs": batch.pairs, **batch.counts})
         return {**extra, **batch.counts}
 
     @task

@@ -18,6 +18,7 @@ from orchestration.assets import CANDIDATE, DATASET
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
 from orchestration.forms import RETRAINING_FORM
+from orchestration.measures import tell
 from orchestration.orders import as_of, requested_by, retraining_order
 
 
@@ -46,6 +47,8 @@ def future_skills_retraining():
         facts = {"origin": order.origin, "requested_by": order.requested_by, "dag_run_id": dag_run.run_id}
         with resources() as work:
             row = validate_dataset(work.connection, work.store, work.settings, dataset_id, **facts)
+        rows = {"decided": row.decided_rows, "implicit": row.implicit_rows, "quarantined": row.quarantined}
+        tell("dataset", {"chain": row.dataset_id}, rows)
         outlet_events[DATASET].extra = {"chain_id": row.dataset_id, "requested_by": order.requested_by, "digest": row.digest}
         return row.dataset_id
 

@@ -14,6 +14,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
+from orchestration.measures import tell
 
 
 @dag(
@@ -35,10 +36,16 @@ def future_skills_watch():
     def check_lateness() -> str | None:
         from future_skills.alerts.lateness import find_late
         from future_skills.alerts.messages import late_chain
+        from future_skills.ledger.batches import newest_published
         from orchestration.mails import send
 
         with resources() as work:
-            late = find_late(work.connection, work.settings, datetime.now(UTC))
+            now = datetime.now(UTC)
+            late = find_late(work.connection, work.settings, now)
+            with work.connection:
+                shown = newest_published(work.connection, work.settings.horizon_years)
+            if shown and shown.published_at:
+                tell("watch", {"batch": shown.batch_id}, {"age_hours": round((now - shown.published_at) / timedelta(hours=1), 1)})
             if late:
                 send(work, late_chain(work.settings, late))
         return f"no {late.stage} since {late.since.isoformat()}" if late else None
