@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements secrets up down logs compose-test clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements secrets up down logs compose-test clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ train-model: .venv/.installed ## The same with ESTIMATOR= PREPROCESSING= FEATURE
 evaluate-model: .venv/.installed ## Evaluate and judge a version again (VERSION=, default: the newest)
 export-dataset: .venv/.installed ## A dataset to look at; starts nothing (AS_OF=)
 experiment: .venv/.installed ## Compare estimators (ESTIMATORS="random_forest,ridge" PREPROCESSINGS=target,onehot FEATURE_SETS=core,extended DATASET=)
-promote: .venv/.installed ## Read the open approval; answer it with ANSWER=approve|reject REASON="..."
+promote: .venv/.installed ## Read the open approval; answer it with VERSION= (or DIGEST=) ANSWER=approve|reject REASON="..."
 deploy: .venv/.installed ## Deploy the approved version (VERSION= REASON=)
 rollback: .venv/.installed ## Return to the version deployed before (VERSION= REASON=)
 republish: .venv/.installed ## Publish a batch again: its model on its dataset (BATCH=)
@@ -70,6 +70,9 @@ compare: .venv/.installed ## Print two versions side by side (A=v1 B=v2)
 
 model-card: .venv/.installed ## Print the model card of a version (VERSION=v1)
 	@exec $(BIN)/python -m runtime.registry card "$(VERSION)"
+
+resign: .venv/.installed ## Sign every artefact with the active key (SIGNING_KEY_ID), so that an older one can be withdrawn
+	@exec $(BIN)/python -m runtime.resign
 
 extras: .venv/.installed ## Install the estimators xgboost and lightgbm
 	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-extras.txt; } \

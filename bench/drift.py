@@ -48,7 +48,10 @@ LEVEL_MOVES = (("LOW", "MEDIUM"), ("LOW", "HIGH"), ("MEDIUM", "HIGH"))
 
 @dataclass
 class Rate:
-    """How many of `n` reports marked a column, drifted, and alarmed in any way; the largest distances seen, by column."""
+    """How many of `n` reports marked a column, drifted, and alarmed in any way; the largest distances seen, by column.
+
+    `moved` are the distances of the column that was moved.
+    """
 
     company: str
     what: str
@@ -57,6 +60,7 @@ class Rate:
     drifted: int = 0
     alarmed: int = 0
     largest: dict[str, float] = field(default_factory=dict)
+    moved: list[float] = field(default_factory=list)
 
     def add(self, reference: Sample, current: Sample, weeks: Weeks, column: str | None = None) -> None:
         """Count one report; `column`: the one that was moved, any when None."""
@@ -72,6 +76,8 @@ class Rate:
         self.marked += column in marked if column else bool(marked)
         self.drifted += verdict.drifted
         self.alarmed += verdict.drifted or verdict.unknown
+        if column:
+            self.moved.append(columns[column].value or 0.0)
         for name, one in columns.items():
             self.largest[name] = max(self.largest.get(name, 0.0), one.value or 0.0)
 
@@ -85,6 +91,11 @@ class Rate:
         """The column with the largest distance."""
         name = max(self.largest, key=lambda one: self.largest[one])
         return f"{name} {self.largest[name]:.3f}"
+
+    @property
+    def distances(self) -> str:
+        """The smallest and the largest distance of the column that was moved."""
+        return f"{min(self.moved):.3f} to {max(self.moved):.3f}"
 
     def __str__(self) -> str:
         return (

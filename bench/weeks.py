@@ -46,7 +46,8 @@ class Weeks:
         default = self.settings.training
         chosen = estimator or default.estimator
         request = TrainingRequest(
-            *(dataset.row.dataset_id, "bench", chosen, default.preprocessing, {}, default.feature_set, None)
+            *(dataset.row.dataset_id, f"bench/{dataset.row.dataset_id}/{chosen}"),
+            *(chosen, default.preprocessing, {}, default.feature_set, None),
         )
         return train_version(self.connection, self.store, self.keys, self.settings, request)
 

@@ -16,6 +16,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orchestration.assets import DRIFT_REPORT, PREDICTIONS, event_extras
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
+from orchestration.measures import tell
 
 
 @dag(
@@ -44,6 +45,8 @@ def future_skills_drift():
         last = reports[-1]
         names = ("report_id", "batch_id", "drifted", "unknown", "html_uri")
         outlet_events[DRIFT_REPORT].extra = {"chain_id": last.dataset_id, **{name: getattr(last, name) for name in names}}
+        measures = {"drifted": int(last.drifted), "unknown": int(last.unknown), "columns": len(last.drifted_columns)}
+        tell("drift", {"chain": last.dataset_id, "version": last.version}, measures)
         return last.report_id
 
     @task.branch
@@ -90,14 +93,14 @@ def future_skills_drift():
     def realise(report_id: int) -> list[dict]:
         from future_skills.alerts.decay import decay_alert
         from future_skills.drift.decisions import realise_decisions
-        from future_skills.drift.realised import decay
+        from future_skills.drift.realised import watch_decay
         from future_skills.ledger.drift_reports import get_report
         from orchestration.mails import send
 
         with resources() as work:
             dataset_id = get_report(work.connection, report_id).dataset_id
             measured = realise_decisions(work.connection, work.store, work.keys, work.settings, dataset_id)
-            found = decay(work.connection, work.settings)
+            found = watch_decay(work.connection, work.settings, dataset_id)
             send(work, decay_alert(work.settings, found) if found else [])
         return measured
 

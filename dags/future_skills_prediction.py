@@ -2,8 +2,9 @@
 
 Starts by itself on a new dataset or a new champion. **plan** chooses dataset, version and shards (skipped, saying so, when no
 model is deployed yet); **score** compares each shard with the stored rows and stages the differences; **audit** looks at
-counts, ranges, level shares and deletions; **publish** writes everything in one transaction: readers see the old predictions
-or the new ones. The same dataset, version and scope again writes nothing. `PUBLISH=off` runs everything and writes no row.
+counts, ranges, level shares and deletions, and mails the data scientists what moved too far to be published; **publish** writes
+everything in one transaction: readers see the old predictions or the new ones. The same dataset, version and scope again writes
+nothing. `PUBLISH=off` runs everything and writes no row.
 """
 
 from airflow.sdk import Param, TriggerRule, dag, task
@@ -12,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orchestration.assets import CHAMPION, DATASET, PREDICTIONS, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.measures import tell
 from orchestration.orders import requested_by
 from orchestration.refusals import trusted_extras
 
@@ -32,12 +34,14 @@ def future_skills_prediction():
         from future_skills.ledger.chains import record_superseded
         from future_skills.prediction.plan import plan_again, plan_batch
         from future_skills.prediction.shard import shard_numbers
-        from future_skills.registry.deployment import require_deployed_before
+        from future_skills.registry.deployment_checks import require_deployed_before
         from future_skills.registry.refusals import Attempt, refusals_recorded
 
         wanted = {name: params[name] for name in ("dataset_id", "version", "repeat")}
         with resources() as work:
-            started_by = text_values(trusted_extras(work.connection, "predict", dag_run, triggering_asset_events), "chain_id")
+            told = trusted_extras(work.connection, "predict", dag_run, triggering_asset_events)
+            if triggering_asset_events and not told:
+                raise AirflowSkipException("Only events made by hand started this run: nothing is predicted.")
             if version := wanted["version"]:
                 with refusals_recorded(work.connection, Attempt("predict", version, requested_by(dag_run), dag_run.run_id)):
                     require_deployed_before(work.connection, version)
@@ -47,26 +51,36 @@ def future_skills_prediction():
                 batch = plan_batch(work.connection, work.store, work.settings, **wanted)
             if batch is None:
                 raise AirflowSkipException("No model is deployed yet, or there is no dataset: nothing is predicted.")
-            record_superseded(work.connection, started_by, "prediction", by=batch.dataset_id)
+            record_superseded(work.connection, text_values(told, "chain_id"), "prediction", by=batch.dataset_id)
             ti.xcom_push(key="batch_id", value=batch.batch_id)
             return shard_numbers(work.connection, batch.batch_id) if batch.state == "planned" else []
 
     @task(max_active_tis_per_dagrun=settings().prediction.parallel_shards)
-    def score(batch_id: str, number: int) -> dict:
+    def score(batch_id: str, number: int, *, dag_run) -> dict:
         from future_skills.prediction.shard import score_shard
+        from future_skills.registry.refusals import Attempt, changed_files_recorded
 
-        with resources() as work:
-            return score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
+        attempt = Attempt("predict", batch_id, requested_by(dag_run), dag_run.run_id)
+        with resources() as work, changed_files_recorded(work.connection, attempt):
+            counts = score_shard(work.connection, work.store, work.keys, work.settings, batch_id, number)
+        tell("score", {"batch": batch_id, "shard": number}, {name: counts[name] for name in counts if name != "levels"})
+        return counts
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def audit(*, ti) -> str:
-        from future_skills.prediction.audit import audit_batch
+        from future_skills.alerts.audit_mails import audit_alarm
+        from future_skills.prediction.audit import AuditFailedError, audit_batch
+        from orchestration.mails import send
 
         batch_id = ti.xcom_pull(task_ids="plan", key="batch_id")
         if batch_id is None:
             raise AirflowSkipException("Nothing was planned.")
         with resources() as work:
-            return audit_batch(work.connection, work.store, work.settings, batch_id).batch_id
+            try:
+                return audit_batch(work.connection, work.store, work.settings, batch_id).batch_id
+            except AuditFailedError as failure:
+                send(work, audit_alarm(work.settings, failure))
+                raise
 
     @task(outlets=[PREDICTIONS])
     def publish(batch_id: str, *, outlet_events) -> dict:
@@ -76,6 +90,7 @@ def future_skills_prediction():
             batch = publish_batch(work.connection, work.settings, batch_id)
         extra = {"chain_id": batch.dataset_id, "batch_id": batch.batch_id, "version": batch.version, "state": batch.state}
         outlet_events[PREDICTIONS].extra = extra
+        tell("publish", extra, {"pairs": batch.pairs, **batch.counts})
         return {**extra, **batch.counts}
 
     @task

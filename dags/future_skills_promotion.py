@@ -2,9 +2,10 @@
 
 Starts by itself when the gate lets a version through. **request_approval** shows what would change and waits for an answer
 (Browse > Required Actions); no answer in time counts as a rejection. **record_decision** always runs and writes who decided
-what, why, for which digest. Approved, with `DEPLOY=auto`, **request_deployment** starts `future_skills_deployment`; with
-`DEPLOY=manual` DevOps is mailed. An answer that does not count (by whoever asked for the training; a state set by hand) is
-recorded as refused, and **ask_again** puts the question anew. With `APPROVAL=auto` (the local run) nobody is asked.
+what, why, when, for which digest; while the ledger is down it tries for more than a day. Approved, with `DEPLOY=auto`,
+**request_deployment** starts `future_skills_deployment`; with `DEPLOY=manual` DevOps is mailed. An answer that does not count
+(by whoever asked for the training; a state set by hand) is recorded as refused, and **ask_again** puts the question anew. With
+`APPROVAL=auto` (the local run) nobody is asked.
 """
 
 from datetime import timedelta
@@ -15,12 +16,21 @@ from airflow.sdk import Param, TriggerRule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from orchestration.assets import CANDIDATE, text_values
+from orchestration.callbacks import report_failure
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.orders import requested_by
 from orchestration.refusals import trusted_extras
 
 WAITS = settings().approval_expiry
 OPEN_AT_ONCE = 16  # a question nobody has answered yet must not keep the next one from being asked
+UNTIL_RECORDED = {
+    "retries": 60,
+    "retry_exponential_backoff": 2,
+    "max_retry_delay": timedelta(minutes=30),
+    "on_retry_callback": report_failure,
+}
+"""An answer is given once: while the ledger is down, recording it is tried again for more than a day, and DevOps is told."""
 FROM_OPENED = "{{ ti.xcom_pull(task_ids='open_request', key='%s') }}"
 
 
@@ -35,6 +45,7 @@ def future_skills_promotion():
     @task.branch
     def open_request(*, params, dag_run, ti, triggering_asset_events=None) -> str:
         from future_skills.registry.approvals import current_request
+        from future_skills.registry.refusals import Attempt, changed_files_recorded
         from orchestration.approval import ask
 
         with resources() as work:
@@ -44,9 +55,12 @@ def future_skills_promotion():
             if request is None:
                 ti.xcom_push(key="request_id", value="")
                 raise AirflowSkipException("No request is open: there is nothing to approve.")
-            ti.xcom_push(key="body", value=ask(work, request, dag_run, again=bool(params["request_id"])))
+            attempt = Attempt("ask", request.request_id, requested_by(dag_run), dag_run.run_id)
+            with changed_files_recorded(work.connection, attempt):
+                ti.xcom_push(key="body", value=ask(work, request, dag_run, again=bool(params["request_id"])))
             asked = work.settings.approval == "required"
-        for key, value in {"version": request.version, "asked": asked, "request_id": request.request_id}.items():
+        named = {"version": request.version, "digest": request.digest, "asked": asked, "request_id": request.request_id}
+        for key, value in named.items():
             ti.xcom_push(key=key, value=value)
         return "request_approval" if asked else "auto"
 
@@ -65,9 +79,9 @@ def future_skills_promotion():
         params={"reason": Param("", type="string", maxLength=2_000, title="Reason (kept in the record)")},
     )
 
-    @task.branch(trigger_rule=TriggerRule.ALL_DONE)
+    @task.branch(trigger_rule=TriggerRule.ALL_DONE, **UNTIL_RECORDED)
     def record_decision(*, ti, dag_run) -> str | None:
-        from future_skills.registry.approvals import refused_answers
+        from future_skills.registry.approvals import outcome_of, refused_answers
         from orchestration.approval import record
 
         request_id = ti.xcom_pull(task_ids="open_request", key="request_id")
@@ -79,6 +93,7 @@ def future_skills_promotion():
             asked = ti.xcom_pull(task_ids="open_request", key="asked")
             following = record(work, request_id, ti.xcom_pull(task_ids="request_approval"), dag_run, asked=asked)
             ti.xcom_push(key="refused", value=refused_answers(work.connection, request_id))
+            ti.xcom_push(key="outcome", value=outcome_of(work.connection, request_id, dag_run.run_id))
         return following
 
     request_deployment = TriggerDagRunOperator(

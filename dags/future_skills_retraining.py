@@ -18,6 +18,7 @@ from orchestration.assets import CANDIDATE, DATASET
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
 from orchestration.forms import RETRAINING_FORM
+from orchestration.measures import tell
 from orchestration.orders import as_of, requested_by, retraining_order
 
 
@@ -46,6 +47,8 @@ def future_skills_retraining():
         facts = {"origin": order.origin, "requested_by": order.requested_by, "dag_run_id": dag_run.run_id}
         with resources() as work:
             row = validate_dataset(work.connection, work.store, work.settings, dataset_id, **facts)
+        rows = {"decided": row.decided_rows, "implicit": row.implicit_rows, "quarantined": row.quarantined}
+        tell("dataset", {"chain": row.dataset_id}, rows)
         outlet_events[DATASET].extra = {"chain_id": row.dataset_id, "requested_by": order.requested_by, "digest": row.digest}
         return row.dataset_id
 
@@ -82,11 +85,14 @@ def future_skills_retraining():
     def register_candidate(*, ti, dag_run, outlet_events) -> str:
         from future_skills.ledger.versions import get_evaluation
         from future_skills.registry.candidates import register_candidate
+        from future_skills.registry.refusals import Attempt, refusals_recorded
 
         evaluation_id = ti.xcom_pull(task_ids="evaluate")
+        facts = {"requested_by": requested_by(dag_run), "dag_run_id": dag_run.run_id}
+        attempt = Attempt("ask", f"evaluation {evaluation_id}", facts["requested_by"], dag_run.run_id)
         with resources() as work:
-            facts = {"requested_by": requested_by(dag_run), "dag_run_id": dag_run.run_id}
-            request = register_candidate(work.connection, work.settings, evaluation_id, **facts)
+            with refusals_recorded(work.connection, attempt):
+                request = register_candidate(work.connection, work.settings, evaluation_id, **facts)
             chain_id = get_evaluation(work.connection, evaluation_id).dataset_id
         names = ("request_id", "version", "digest", "requested_by")
         outlet_events[CANDIDATE].extra = {"chain_id": chain_id, **{name: getattr(request, name) for name in names}}

@@ -3,8 +3,9 @@
 **send_outbox** tries again what a mail server did not take, with growing pauses, and tells DevOps what it never will.
 **check_lateness** mails DevOps when no dataset was accepted for more than a week, or when its predictions or their drift report
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
-**expire_requests** settles approvals that nobody answered in time. **sweep** drops staging tables and files that a crash left
-behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
+**expire_requests** settles approvals that nobody answered, a day after their time. **check_pointer** points the HR application
+at the model the ledger says is deployed, where a crash or an edit left another. **sweep** drops staging tables and files that a
+crash left behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,6 +14,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
+from orchestration.measures import tell
 
 
 @dag(
@@ -34,10 +36,16 @@ def future_skills_watch():
     def check_lateness() -> str | None:
         from future_skills.alerts.lateness import find_late
         from future_skills.alerts.messages import late_chain
+        from future_skills.ledger.batches import newest_published
         from orchestration.mails import send
 
         with resources() as work:
-            late = find_late(work.connection, work.settings, datetime.now(UTC))
+            now = datetime.now(UTC)
+            late = find_late(work.connection, work.settings, now)
+            with work.connection:
+                shown = newest_published(work.connection, work.settings.horizon_years)
+            if shown and shown.published_at:
+                tell("watch", {"batch": shown.batch_id}, {"age_hours": round((now - shown.published_at) / timedelta(hours=1), 1)})
             if late:
                 send(work, late_chain(work.settings, late))
         return f"no {late.stage} since {late.since.isoformat()}" if late else None
@@ -61,6 +69,13 @@ def future_skills_watch():
             return expire_requests(work.connection)
 
     @task
+    def check_pointer() -> str | None:
+        from future_skills.registry.reconciliation import set_pointer_right
+
+        with resources() as work:
+            return set_pointer_right(work.connection, work.store, work.keys, work.settings)
+
+    @task
     def sweep(*, params) -> dict:
         from future_skills.alerts.retention import sweep
         from future_skills.prediction.staging import sweep_stages
@@ -70,7 +85,7 @@ def future_skills_watch():
             stages = sweep_stages(work.connection, params["keep_hours"])
             return {"stages": len(stages), **sweep(work.connection, work.store, datetime.now(UTC), kept)}
 
-    [send_outbox(), check_lateness(), check_reports(), expire_requests(), sweep()]
+    [send_outbox(), check_lateness(), check_reports(), expire_requests(), check_pointer(), sweep()]
 
 
 future_skills_watch()

@@ -22,6 +22,7 @@ from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
+from support.browser import browser
 
 TEMPLATE = "hr_template"
 ONET = Path(__file__).parents[2] / "shared" / "data" / "onet"
@@ -99,6 +100,13 @@ def store(settings) -> Store:
 def keys(settings) -> SigningKeys:
     """The signing keys of the settings."""
     return SigningKeys.of(settings)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """One browser for all tests: Playwright drives no second one in a process."""
+    with browser() as one:
+        yield one
 
 
 @pytest.fixture

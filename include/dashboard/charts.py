@@ -1,5 +1,6 @@
 """The charts of the pages: Plotly figures whose colours are names of our style sheet, each with a table that says the same."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +26,7 @@ COLOURS: Final = {
 MOST_RATIO = 2.0
 """A drift value of twice its threshold has the strongest colour."""
 AT_THRESHOLD = 1 / MOST_RATIO
+MOST_TICKS = 3
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ def drift_chart(reports: Sequence[DriftReportRow]) -> Chart:
     ordered = list(reversed(reports))
     names = list(dict.fromkeys(name for report in reports for name in report.columns))
     cells = [[report.columns.get(name) for report in ordered] for name in names]
-    days = _labels([report.created_at for report in ordered])
+    times = [report.created_at for report in ordered]
+    days = _labels(times)
     trace = {
         "type": "heatmap",
         "x": days,
@@ -202,7 +205,10 @@ def drift_chart(reports: Sequence[DriftReportRow]) -> Chart:
         f"{len(reports)} reports, {drifted} of them drift. A triangle marks a column over its threshold, a question mark one "
         "that could not be compared.",
         plots.figure(
-            [trace], 90 + 26 * len(names), xaxis=plots.axis(type="category", nticks=12), yaxis=plots.axis(autorange="reversed")
+            [trace],
+            90 + 26 * len(names),
+            xaxis={**plots.axis(type="category", tickangle=0, tickfont={"size": 11}), **_ticks(times, days)},
+            yaxis=plots.axis(autorange="reversed"),
         ),
         ["column", *days],
         rows,
@@ -213,6 +219,14 @@ def _labels(times: Sequence[datetime]) -> list[str]:
     """Days, with the time where a day has several; no two are the same."""
     days = [f"{at:%d %b %Y}" for at in times]
     return [day if days.count(day) == 1 else f"{at:%d %b %Y %H:%M:%S}" for day, at in zip(days, times, strict=True)]
+
+
+def _ticks(times: Sequence[datetime], labels: Sequence[str]) -> dict[str, list[str]]:
+    """A few of the days, short enough for a narrow screen, the newest among them."""
+    shown = range(len(times) - 1, -1, -math.ceil(len(times) / MOST_TICKS))
+    short = [f"{at:%d %b}" for at in times]
+    texts = [short[place] if short.count(short[place]) == 1 else f"{times[place]:%d %b<br>%H:%M}" for place in shown]
+    return {"tickvals": [labels[place] for place in shown], "ticktext": texts}
 
 
 def _ratio(column: dict[str, Any] | None) -> float | None:

@@ -1,11 +1,12 @@
 """Is the pipeline healthy? What stands in the way, worst first, each with where to look; a pure function of what was read."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from dashboard.airflow_runs import DagState
-from future_skills.alerts.lateness import LATE_AFTER
+from future_skills.alerts.decay import METRIC_NAMES
+from future_skills.alerts.lateness import Late, Stage
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.registry.approvals import ApprovalRequest
@@ -14,6 +15,12 @@ from future_skills.registry.story import VersionStory
 State = Literal["ok", "attention", "problem"]
 ORDER: tuple[State, ...] = ("problem", "attention", "ok")
 WORDS: dict[State, str] = {"ok": "healthy", "attention": "needs attention", "problem": "something is wrong"}
+
+LATE: dict[Stage, str] = {
+    "dataset": "No data was read for {since}: the weekly chain is late",
+    "predictions": "The newest data has waited {since} for its predictions",
+    "drift_report": "The newest predictions have waited {since} for their drift report",
+}
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,9 @@ class Reading:
     undeployed: str | None
     unsent_mails: int
     dags: list[DagState]
+    late: Late | None
+    held_back: list[str]
+    decay: dict[str, Any] | None
 
 
 def findings(reading: Reading) -> list[Finding]:
@@ -46,6 +56,7 @@ def findings(reading: Reading) -> list[Finding]:
         *_of_the_runs(reading),
         *_of_the_week(reading),
         *_of_the_model(reading),
+        *_of_decay(reading.decay),
         *_of_drift(reading.drift),
         *_of_mails(reading.unsent_mails),
     ]
@@ -66,13 +77,23 @@ def _of_the_runs(reading: Reading) -> list[Finding]:
 
 
 def _of_the_week(reading: Reading) -> list[Finding]:
-    if reading.newest_chain is None:
+    found = [Finding("problem", f"The newest predictions are held back: {one}", "runs") for one in reading.held_back]
+    if reading.late:
+        days = (reading.now - reading.late.since).days
+        since = f"{days} days" if days > 1 else "more than a day"
+        found.append(Finding("problem", LATE[reading.late.stage].format(since=since), f"airflow:/dags/{reading.late.dag_id}"))
+    elif reading.newest_chain is None:
         text = "Nothing has run yet: start future_skills_retraining, or wait for its weekly time"
-        return [Finding("attention", text, "airflow:/dags/future_skills_retraining")]
-    late: timedelta = reading.now - reading.newest_chain
-    if late > LATE_AFTER:
-        return [Finding("problem", f"No data was read for {late.days} days: the weekly chain is late", "runs")]
-    return []
+        found.append(Finding("attention", text, "airflow:/dags/future_skills_retraining"))
+    return found
+
+
+def _of_decay(decay: dict[str, Any] | None) -> list[Finding]:
+    if decay is None:
+        return []
+    metric = METRIC_NAMES.get(decay["metric"], decay["metric"])
+    figures = f"{metric} {decay['value']:.3f} on {decay['n']} new decisions of HR, at least {decay['threshold']:.3f} was promised"
+    return [Finding("problem", f"{decay['version']} decays: {figures}", "model")]
 
 
 def _of_the_model(reading: Reading) -> list[Finding]:

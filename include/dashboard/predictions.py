@@ -18,6 +18,13 @@ TABLES: Final[dict[Subject, tuple[str, str]]] = {
 }
 """Where a name is kept, and what stands beside it."""
 COLUMNS: Final[dict[Subject, str]] = {"role": "job_role_id", "skill": "skill_id"}
+Origin = Literal["ours", "changed", "application"]
+WRITTEN_BY: Final[dict[Origin, str]] = {
+    "ours": "Future Skills",
+    "changed": "changed in the HR application",
+    "application": "the HR application",
+}
+"""Whose the values of a row are, in the words of people."""
 CHANGES = 200
 FETCHED = 2_000
 """Rows of a download held at once."""
@@ -60,14 +67,16 @@ def ranking(
 ) -> list[dict[str, Any]]:
     """The predictions of a role or of a skill, the highest score first, each with its score before what moved `since` then."""
     parameters = {"id": subject_id, "horizon_years": horizon_years, "level": level, "since": since, **page}
-    return fetch_rows(connection, read_sql("dashboard/ranking").format(column=COLUMNS[subject]), parameters)
+    statement = read_sql("dashboard/ranking").format(column=COLUMNS[subject], origin=read_sql("dashboard/origin"))
+    return fetch_rows(connection, statement, parameters)
 
 
 def pair(connection: Connection, role_id: int, skill_id: int, horizon_years: int) -> dict[str, Any]:
-    """The prediction of one pair. Raises UnknownSubjectError."""
+    """The prediction of one pair, with its `origin`. Raises UnknownSubjectError."""
     row = fetch_row(
         connection,
-        "SELECT score, level, rationale, explanation, created_at FROM public.future_skills_futureskillprediction"
+        f"SELECT score, level, rationale, explanation, created_at, {read_sql('dashboard/origin')} AS origin"  # noqa: S608 - ours
+        " FROM public.future_skills_futureskillprediction AS prediction"
         " WHERE (job_role_id, skill_id, horizon_years) = (%s, %s, %s)",
         (role_id, skill_id, horizon_years),
     )
@@ -105,7 +114,8 @@ def all_rows(
         chosen.append("prediction.level = %(level)s")
     if not subject:
         order = "prediction.job_role_id, prediction.id"  # millions are sent in the order of an index, not sorted first
-    statement = read_sql("dashboard/download").format(chosen=" AND ".join(chosen), order=order)
+    origin = read_sql("dashboard/origin")
+    statement = read_sql("dashboard/download").format(chosen=" AND ".join(chosen), order=order, origin=origin)
     with closing(connection), connection.cursor(name="download") as cursor:
         cursor.itersize = FETCHED
         cursor.execute(statement, {"id": subject_id, "level": level, "horizon_years": horizon_years})

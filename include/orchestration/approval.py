@@ -19,6 +19,7 @@ from orchestration.mails import send
 logger = logging.getLogger(__name__)
 ASKED_AGAIN = 20
 """Answers to one request that do not count, after which it is no longer put anew by itself."""
+NOT_ASKED = "nobody was asked, as APPROVAL was auto when the request came; it is required now"
 
 
 def _link(work: Resources, dag_run: Any, page: str = "") -> str:
@@ -49,14 +50,13 @@ def record(work: Resources, request_id: str, response: dict[str, Any] | None, da
     followed by the question anew. `response` and `asked`: see `given_answer`.
     """
     answer = given_answer(response, asked=asked)
-    if answer:
+    if not asked and work.settings.approval == "required":
+        request = record_no_answer(work.connection, request_id, dag_run_id=dag_run.run_id, why=NOT_ASKED)
+    elif answer:
         request = record_answer(work.connection, request_id, **answer, dag_run_id=dag_run.run_id)
     else:
         request = record_no_answer(work.connection, request_id, dag_run_id=dag_run.run_id)
-        error = f"The question about {request.version} ended without an answer: a state set by hand is no approval. Recorded."
-        logger.error(error)
-        place = {"dag_id": dag_run.dag_id, "task_id": "request_approval", "run_id": dag_run.run_id}
-        send(work, task_failure(work.settings, **place, error=error, link=_link(work, dag_run)))
+        _tell_of_no_answer(work, request, dag_run)
     write_registry(work.connection, work.store)
     if request.state == "requested":
         return _again(work, request)
@@ -69,10 +69,17 @@ def record(work: Resources, request_id: str, response: dict[str, Any] | None, da
     return None
 
 
+def _tell_of_no_answer(work: Resources, request: ApprovalRequest, dag_run: Any) -> None:
+    error = f"The question about {request.version} ended without an answer: a state set by hand is no approval. Recorded."
+    logger.error(error)
+    place = {"dag_id": dag_run.dag_id, "task_id": "request_approval", "run_id": dag_run.run_id}
+    send(work, task_failure(work.settings, **place, error=error, link=_link(work, dag_run)))
+
+
 def _again(work: Resources, request: ApprovalRequest) -> str:
     with work.connection:
         refused = refused_answers(work.connection, request.request_id)
-    if refused > ASKED_AGAIN:
+    if refused >= ASKED_AGAIN:
         raise AirflowFailException(
             f"{refused} answers about {request.version} did not count: it is not put anew by itself. It is open until "
             f"{request.expires_at:%Y-%m-%d %H:%M} UTC: an Admin starts future_skills_promotion with {request.request_id}."

@@ -7,6 +7,7 @@ from future_skills.domain import ESTIMATOR_NAMES
 TEXT = ["null", "string"]
 PREPROCESSINGS = ["target", "onehot"]
 FEATURE_SETS = ["core", "extended"]
+DEFAULT = "as always (the chosen default, else the setting)"
 
 
 def _several(default: list[str], offered: list[str], **labels: str) -> Param:
@@ -14,10 +15,15 @@ def _several(default: list[str], offered: list[str], **labels: str) -> Param:
     return Param(default, type="array", items={"type": "string", "enum": offered}, examples=offered, uniqueItems=True, **labels)
 
 
+def _one_or(nothing: str, offered: list[str], **labels: str) -> Param:
+    """A field in which one of `offered` may be chosen, or none of them, which the form shows as `nothing`."""
+    return Param(None, type=TEXT, enum=[None, *offered], values_display={"null": nothing}, **labels)
+
+
 RETRAINING_FORM = {
-    "estimator": Param(None, type=TEXT, enum=[None, *ESTIMATOR_NAMES], title="Estimator (default: the setting)"),
-    "preprocessing": Param(None, type=TEXT, enum=[None, *PREPROCESSINGS], title="Preprocessing of text columns"),
-    "feature_set": Param(None, type=TEXT, enum=[None, *FEATURE_SETS], title="Features: core, or also what similar roles need"),
+    "estimator": _one_or(DEFAULT, [*ESTIMATOR_NAMES], title="Estimator"),
+    "preprocessing": _one_or(DEFAULT, PREPROCESSINGS, title="Preprocessing of text columns"),
+    "feature_set": _one_or(DEFAULT, FEATURE_SETS, title="Features: core, or also what similar roles need"),
     "parameters": Param({}, type="object", title="Hyperparameters", description='JSON, such as {"n_estimators": 300}'),
     "as_of": Param(None, type=TEXT, format="date", title="As of (default: the day of the run)"),
     "dataset_id": Param(None, type=TEXT, title="Train on this dataset instead of exporting one"),
@@ -43,10 +49,9 @@ EXPERIMENT_FORM = {
     ),
     "dataset_id": Param(None, type=TEXT, title="Dataset (default: the newest)"),
     "use_recommended": Param(False, type="boolean", title="Make the recommended one the default of the next trainings"),
-    "use": Param(
-        None,
-        type=TEXT,
-        enum=[None, *ESTIMATOR_NAMES],
+    "use": _one_or(
+        "change no default",
+        [*ESTIMATOR_NAMES],
         title="Or make this one the default, with the preprocessing and features it is best with",
     ),
     "forget_default": Param(

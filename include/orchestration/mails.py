@@ -31,14 +31,14 @@ def send_waiting(connection: HRConnection, settings: Settings) -> "SendSummary":
     from future_skills.alerts.outbox import enqueue, send_outbox
 
     summary = send_outbox(connection, settings.mail)
+    if notices := undelivered(settings, summary.given_up):
+        with connection:
+            enqueue(connection, notices)
+        summary = summary.joined(send_outbox(connection, settings.mail))
     if summary.failed:
         logger.warning("%s mails wait for the mail server: future_skills_watch sends them.", summary.failed)
     for lost in summary.given_up:
         logger.error("Given up: mail %r to %s (%s, %s): %s", lost.subject, lost.recipient, lost.cause, lost.period, lost.reason)
-    if notices := undelivered(settings, summary.given_up):
-        with connection:
-            enqueue(connection, notices)
-        send_outbox(connection, settings.mail)
     return summary
 
 

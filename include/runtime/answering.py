@@ -1,5 +1,6 @@
 """`make promote`: an HR manager reads what is asked, and answers it, from the terminal."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from runtime.airflow_api import AirflowApi
@@ -9,33 +10,60 @@ from runtime.options import OptionsError
 
 PROMOTION = "future_skills_promotion"
 OPTIONS = {"approve": "Approve", "reject": "Reject"}
+SHORTEST_DIGEST = 12
+
+
+@dataclass(frozen=True)
+class Question:
+    """What Airflow asks, and about which artefact."""
+
+    version: str
+    digest: str
+    asked: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.version} (DIGEST={self.digest[:SHORTEST_DIGEST]})"
 
 
 def answer_approval(api: AirflowApi, options: CommandOptions) -> str | None:
-    """Answer the open request, the newest unless a version is named; returns the id of its run.
+    """Answer the open request about the version or digest that is named; returns the id of its run.
 
-    Without an answer it is only printed, and None returned. Raises CommandError, OptionsError.
+    Without an answer it, or the newest, is only printed, and None returned. Raises CommandError, OptionsError.
     """
-    question = _chosen(api, options.version)
-    run_id = str(question["task_instance"]["dag_run_id"])
+    question = choose([_question(api, asked) for asked in api.open_questions(PROMOTION)], options)
     if options.answer is None:
-        print(f"{question['subject']}\n\n{question['body']}\n")
-        print('To answer: make promote ANSWER=approve REASON="..." (or ANSWER=reject).')
+        print(f"{question.asked['subject']}\n\n{question.asked['body']}\n")
+        print(f'To answer: make promote VERSION={question.version} ANSWER=approve REASON="..." (or ANSWER=reject).')
         return None
     if not (options.reason or "").strip():
         raise OptionsError('REASON is missing: say why, as in REASON="better on every department". It is kept in the record.')
-    if not api.answer(question, OPTIONS[options.answer], {"reason": options.reason}):
+    if not api.answer(question.asked, OPTIONS[options.answer], {"reason": options.reason}):
         raise CommandError("Somebody else has just answered it: see `make registry`.")
-    return run_id
+    return str(question.asked["task_instance"]["dag_run_id"])
 
 
-def _chosen(api: AirflowApi, version: str | None) -> dict[str, Any]:
-    """The newest open question, or the one about a version."""
-    questions = api.open_questions(PROMOTION)
-    if not questions:
+def _question(api: AirflowApi, asked: dict[str, Any]) -> Question:
+    named = {name: str(api.xcom(asked["task_instance"], "open_request", name) or "") for name in ("version", "digest")}
+    return Question(asked=asked, **named)
+
+
+def choose(waiting: list[Question], options: CommandOptions) -> Question:
+    """The newest question about the version and digest that are named; to read, the newest of all when none is.
+
+    An answer has to name one of them: whoever answers must not meet a question that came after what they have read.
+    """
+    if not waiting:
         raise CommandError("No approval is open: nobody is asked anything now. `make registry` says how the last request ended.")
-    asked = [(api.xcom(question["task_instance"], "open_request", "version"), question) for question in questions]
-    about = [question for name, question in asked if version in {None, name}]
+    is_open = f"open is {', '.join(map(str, waiting))}"
+    if options.answer and not (options.version or options.digest):
+        raise OptionsError(
+            f"Say what you have read, by VERSION or DIGEST; {is_open}. Read it with: make promote VERSION={waiting[-1].version}"
+        )
+    digest = (options.digest or "").strip().lower()
+    if digest and len(digest) < SHORTEST_DIGEST:
+        raise OptionsError(f"DIGEST has {SHORTEST_DIGEST} characters or more: the SHA-256 at the end of what is asked.")
+    about = [one for one in waiting if options.version in {None, one.version} and one.digest.startswith(digest)]
     if not about:
-        raise CommandError(f"No approval of {version} is open; open are: {', '.join(str(name) for name, _ in asked)}.")
+        named = " with ".join(filter(None, (options.version, digest and f"DIGEST={digest[:SHORTEST_DIGEST]}")))
+        raise CommandError(f"No approval of {named} is open; {is_open}.")
     return about[-1]

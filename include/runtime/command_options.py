@@ -30,6 +30,7 @@ class CommandOptions(BaseSettings):
     feature_sets: str | None = Field(None, description="Feature sets to compare.")
     batch: str | None = Field(None, description="Id of a prediction batch.")
     answer: Literal["approve", "reject"] | None = Field(None, description="What an HR manager decides.")
+    digest: str | None = Field(None, description="SHA-256 of the model that an answer is about, or its beginning.")
     reason: str | None = Field(None, description="Why; kept in the record.")
 
 

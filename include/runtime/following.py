@@ -13,7 +13,7 @@ TOLD_EVERY = 30
 
 
 class CommandError(FutureSkillsError):
-    """A run cannot be started, or did not end well."""
+    """A run cannot be started, did not end well, or did not do what was asked for."""
 
 
 def follow_run(api: AirflowApi, address: str, dag_id: str, run_id: str) -> dict[str, Any]:

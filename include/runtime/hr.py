@@ -32,15 +32,13 @@ def print_grants(settings: Settings) -> int:
 
 
 def check(settings: Settings) -> int:
-    """Print what is there and what is missing; returns 1 when something is."""
+    """Print what is there, what is missing, and what is more than needed; returns 1 when something is missing."""
     with closing(connect(_dsn(settings))) as connection:
         findings = check_database(connection)
     for finding in findings:
-        print(
-            f"{'ok      ' if finding.passed else 'MISSING '} {finding.subject}"
-            + ("" if finding.passed else f": {finding.advice}")
-        )
-    return 0 if all(finding.passed for finding in findings) else 1
+        word = "ok" if finding.passed else "BEWARE" if finding.advisory else "MISSING"
+        print(f"{word:<8} {finding.subject}" + ("" if finding.passed else f": {finding.advice}"))
+    return 0 if all(finding.passed or finding.advisory for finding in findings) else 1
 
 
 def migrate(settings: Settings) -> int:

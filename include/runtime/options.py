@@ -87,4 +87,7 @@ def in_words(error: Exception) -> str:
     """An error for people; of a wrong setting its name and what it should be, never its value."""
     if not isinstance(error, ValidationError):
         return str(error)
-    return "; ".join(f"{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in error.errors(include_input=False))
+    return "; ".join(
+        f"{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}" if one["loc"] else one["msg"].removeprefix("Value error, ")
+        for one in error.errors(include_input=False)
+    )

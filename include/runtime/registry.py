@@ -28,27 +28,28 @@ class NoStateError(FutureSkillsError):
 
 
 @contextmanager
-def ledger(options: RunOptions, settings: Settings) -> Iterator[Connection]:
-    """A connection that can only read, to HR_DSN or to the state's own server, which is started for it when it is not.
+def ledger(options: RunOptions, settings: Settings, *, readonly: bool = True) -> Iterator[Connection]:
+    """A connection to HR_DSN or to the state's own server, which is started for it when it is not; by default it only reads.
 
     Raises NoStateError, StateBusyError when a run is just starting or stopping, LedgerMissingError, HRDatabaseDownError.
     """
     if settings.hr_dsn is not None:
-        with _reading(settings.hr_dsn.get_secret_value()) as connection:
+        with _connected(settings.hr_dsn.get_secret_value(), readonly=readonly) as connection:
             yield connection
         return
     state = options.state(settings)
     if not (state.postgres / "PG_VERSION").exists():
         raise NoStateError(f"There is nothing at {state.root} yet: run `make run` first, with the same DATA.")
-    with reached_server(state) as databases, _reading(databases["hr"]) as connection:
+    with reached_server(state) as databases, _connected(databases["hr"], readonly=readonly) as connection:
         yield connection
 
 
 @contextmanager
-def _reading(dsn: str) -> Iterator[Connection]:
+def _connected(dsn: str, *, readonly: bool) -> Iterator[Connection]:
     with closing(connect(dsn)) as connection:
-        connection.set_session(readonly=True)
+        connection.set_session(readonly=readonly)
         require_ledger(connection)
+        connection.rollback()
         yield connection
 
 

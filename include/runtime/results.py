@@ -10,6 +10,7 @@ from future_skills.store.artifacts import Store
 from orchestration.links import run_link, task_link
 from runtime.airflow_api import AirflowApi
 from runtime.caller import Login
+from runtime.following import CommandError
 from runtime.options import RunOptions
 
 Run = dict[str, Any]
@@ -67,12 +68,24 @@ def _store() -> Store | None:
 
 
 def answered(api: AirflowApi, address: str, run: Run) -> list[str]:
-    """What became of the answer."""
+    """What became of the answer, and what follows from it. Raises CommandError when it did not count."""
     version, done = api.xcom(run, "open_request", "version"), _succeeded(api, run)
-    lines = [f"the answer about {version} is recorded: {_link(address, run, 'record_decision')}"]
+    outcome = api.xcom(run, "record_decision", "outcome")
+    lines = what_became(version, outcome, _link(address, run, "record_decision"))
     if "request_deployment" in done:
         return [*lines, f"its deployment has begun: {address}/dags/future_skills_deployment"]
-    return [*lines, "nothing is deployed by that alone; of an approved version DevOps says: make deploy"]
+    if outcome["event"] == "approved":
+        return [*lines, f"nothing is deployed by that alone; DevOps says: make deploy VERSION={version}"]
+    return [*lines, "the deployed model stays"]
+
+
+def what_became(version: str, outcome: dict[str, Any] | None, link: str) -> list[str]:
+    """An answer in words, from what the ledger says of it. Raises CommandError when it did not count."""
+    if outcome is None:
+        raise CommandError(f"The answer about {version} is not recorded: {link}")
+    if not outcome["counts"]:
+        raise CommandError(f"The answer about {version} did not count: {outcome['reason']}\n  {link}")
+    return [f"{version} is {outcome['event']}, and that is recorded: {link}"]
 
 
 def deployed(api: AirflowApi, address: str, run: Run) -> list[str]:

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,7 +27,6 @@ HOSTILE = (
     "\u202etfel ot thgir \u05e9\u05dc\u05d5\u05dd",
     "Verylongnamewithoutaspace" * 6,
 )
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 AXE = "axe-core@4.14.1"
 
 
@@ -40,20 +39,6 @@ def installation() -> Iterator[Running]:
                 for number, name in enumerate(HOSTILE, start=1):
                     execute(connection, f"UPDATE {table} SET name = %s WHERE id = %s", (name, number))
         yield served
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    """The browser: one that is installed, or else Playwright's own."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is in requirements-dev.txt")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    with playwright.sync_playwright() as driver:
-        if path is None and not Path(driver.chromium.executable_path).exists():
-            pytest.skip("no Chromium: install one, or run `playwright install chromium`")
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-        browser = driver.chromium.launch(executable_path=path, args=arguments)
-        yield browser
-        browser.close()
 
 
 @dataclass
@@ -89,13 +74,13 @@ class Seen:
         return True
 
 
-@pytest.fixture
-def signed_in(installation, chromium):
-    """A page of a user who has signed in through Airflow's form, and what goes wrong in it from then on."""
+@pytest.fixture(scope="session")
+def sessions(installation, chromium):
+    """A browser's cookies for a user, once signed in through Airflow's form, which takes 5 sign-ins in 40 seconds at most."""
 
-    @contextmanager
-    def sign_in(user, **options):
-        context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, "accept_downloads": True, **options})
+    @cache
+    def session(user):
+        context = chromium.new_context()
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.goto(f"{installation.url}/auth/login/")
@@ -104,6 +89,24 @@ def signed_in(installation, chromium):
         page.click("input[type=submit]")
         page.wait_for_url(lambda url: "/auth/login" not in url)
         page.get_by_role("link", name="Future Skills").wait_for()
+        state = context.storage_state()
+        context.close()
+        return state
+
+    return session
+
+
+@pytest.fixture
+def signed_in(installation, chromium, sessions):
+    """A page of a user who has signed in, and what goes wrong in it from then on."""
+
+    @contextmanager
+    def sign_in(user, **options):
+        context = chromium.new_context(
+            **{"viewport": {"width": 1280, "height": 900}, "accept_downloads": True, "storage_state": sessions(user), **options}
+        )
+        page = context.new_page()
+        page.set_default_timeout(60_000)
         seen = Seen(installation.url)
         seen.watch(page)
         yield page, seen

@@ -1,14 +1,13 @@
 """The drift report opened in a real browser that reaches no network: it must show everything, and ask for nothing."""
 
 import json
-import shutil
 import subprocess
 
 import pytest
 
+from support.browser import CHROMIUM
 from support.drift import Weeks, sample_frame
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = (
     "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update"
     " --disable-sync --disable-default-apps --disable-extensions --disable-domain-reliability --mute-audio"

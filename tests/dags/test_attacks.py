@@ -1,15 +1,27 @@
 """Ways round the approval, through the DAGs: each is refused or changes nothing, says why, and stays in the record."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
+from future_skills.config import Settings, TrainingSettings
 from future_skills.database import fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion, get_version
 from future_skills.store.artifacts import Store
+from orchestration.approval import record
 from orchestration.assets import CANDIDATE, CHAMPION
+from orchestration.connections import Resources
 from orchestration.refusals import trusted_extras
+from support.pipeline import Workbench
+from support.prepared import on_server
+from support.registry import deployed as deploy_in_turn
 
+QUICK_TRAINING = {"training": TrainingSettings(estimator="logistic_regression", folds=2)}
 TESTER = "dag_test"
 """Whom Airflow names as the user of the runs these tests start."""
 
@@ -49,6 +61,7 @@ def test_a_state_set_by_hand_is_no_approval_and_the_question_is_put_anew(run_dag
     assert forced.tasks["ask_again"] == "success"
     assert forced.tasks["request_deployment"] == "skipped"
     assert approvals(asked) == [("requested", TESTER), ("refused", None)]
+    assert not forced.pull("record_decision", key="outcome")["counts"]
     assert forced.pull("ask_again", key="trigger_run_id") == "ask__request-1__1"
     mail = fetch_row(asked, "SELECT recipient, text_part FROM future_skills_ops.outbox WHERE cause = 'failure'")
     asked.rollback()
@@ -69,10 +82,15 @@ def test_whoever_asked_for_the_training_is_refused_and_somebody_else_is_asked(ru
     answer("Approve", reason="mine", user=TESTER)
     refused = run_dag("promotion")
     assert refused.tasks["ask_again"] == "success"
+    outcome = refused.pull("record_decision", key="outcome")
+    assert (outcome["event"], outcome["counts"]) == ("refused", False)
+    assert f"{TESTER} asked for v1: somebody else has to approve it" in outcome["reason"]
     assert approvals(asked)[-1] == ("refused", TESTER)
     answer("Approve", user="drh.two")
-    assert run_dag("promotion", {"request_id": "request-1"}).state == "success"
+    answered = run_dag("promotion", {"request_id": "request-1"})
+    assert answered.state == "success"
     assert approvals(asked)[-1] == ("approved", "drh.two")
+    assert answered.pull("record_decision", key="outcome") == {"event": "approved", "counts": True, "reason": None}
 
 
 def test_a_second_answer_to_an_approved_request_deploys_nothing(run_dag, asked, answer, monkeypatch):
@@ -85,6 +103,91 @@ def test_a_second_answer_to_an_approved_request_deploys_nothing(run_dag, asked, 
     assert approvals(asked) == [("requested", TESTER), ("approved", "drh.one")]
 
 
+def test_an_automatic_approval_does_not_outlive_the_setting(run_dag, installation, monkeypatch):
+    monkeypatch.setenv("DEPLOY", "manual")
+    run_dag("retraining")
+    run_dag("promotion")
+    assert approvals(installation)[-1] == ("approved", "APPROVAL=auto")
+    monkeypatch.setenv("APPROVAL", "required")
+    assert run_dag("deployment").tasks["verify"] == "failed"
+    assert "v1 was approved by APPROVAL=auto, but a person has to approve it now" in refusals(installation)[0]["reason"]
+    assert nothing_deployed(installation)
+
+
+@pytest.fixture
+def recording(asked, store, keys):
+    """Record what a run of the promotion brought; returns the task that follows."""
+    work = Resources(asked, store, keys, Settings())
+
+    def record_run(run_id, response=None, *, was_asked=True):
+        run = SimpleNamespace(dag_id="future_skills_promotion", run_id=run_id)
+        return record(work, "request-1", response, run, asked=was_asked)
+
+    return record_run
+
+
+def test_who_was_not_asked_has_not_approved_when_the_setting_has_changed(asked, recording):
+    assert recording("run-1", was_asked=False) == "ask_again"
+    [row] = fetch_rows(asked, "SELECT * FROM future_skills_ops.approval WHERE event <> 'requested'")
+    assert (row["event"], row["actor"]) == ("refused", None)
+    assert "APPROVAL was auto when the request came" in row["reason"]
+
+
+def test_after_twenty_answers_that_do_not_count_an_admin_is_needed(recording):
+    for number in range(1, 20):
+        assert recording(f"run-{number}") == "ask_again"
+    with pytest.raises(AirflowFailException, match="20 answers about v1 did not count"):
+        recording("run-20")
+
+
+def test_an_answer_given_while_the_ledger_is_down_is_recorded_with_its_own_time(run_dag, asked, answer, hr_template):
+    database = asked.info.dbname
+    asked.rollback()
+
+    def outage():
+        """From the moment a person answers until recording it has failed once."""
+        wait_for_state("request_approval", "awaiting_input")
+        on_server(hr_template, f"ALTER DATABASE {database} ALLOW_CONNECTIONS false")
+        answer("Approve", reason="in time")
+        wait_for_state("record_decision", "up_for_retry")
+        on_server(hr_template, f"ALTER DATABASE {database} ALLOW_CONNECTIONS true")
+
+    with ThreadPoolExecutor(1) as pool:
+        over = pool.submit(outage)
+        answered = run_dag("promotion")
+        over.result()
+    assert answered.state == "success"
+    settled = fetch_row(asked, "SELECT * FROM future_skills_ops.approval ORDER BY event_id DESC LIMIT 1")
+    asked.rollback()
+    assert (settled["event"], settled["actor"], settled["reason"]) == ("approved", "drh.one", "in time")
+    assert settled["at"] == answered_at(answered.run_id)
+
+
+def answered_at(run_id):
+    from airflow.models.hitl import HITLDetail
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    query = select(HITLDetail.responded_at).join(TaskInstance, HITLDetail.ti_id == TaskInstance.id)
+    with create_session(scoped=False) as session:
+        return session.scalar(query.where(TaskInstance.run_id == run_id))
+
+
+def wait_for_state(task_id, state):
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    wanted = select(TaskInstance).where(TaskInstance.task_id == task_id, TaskInstance.state == state)
+    for _ in range(600):
+        with create_session(scoped=False) as session:
+            if session.scalars(wanted).first():
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"{task_id} is never {state}")
+
+
 def test_an_answer_after_the_expiry_deploys_nothing(run_dag, installation, answer, monkeypatch):
     monkeypatch.setenv("APPROVAL", "required")
     monkeypatch.setenv("APPROVAL_EXPIRY", "-PT1S")
@@ -93,6 +196,7 @@ def test_an_answer_after_the_expiry_deploys_nothing(run_dag, installation, answe
     answer("Approve")
     late = run_dag("promotion")
     assert late.tasks["ask_again"] == late.tasks["request_deployment"] == "skipped"
+    assert late.pull("record_decision", key="outcome")["event"] == "expired"
     assert approvals(installation)[-1] == ("expired", "drh.one")
     assert run_dag("deployment", {"version": "v1"}).state == "failed"
     assert nothing_deployed(installation)
@@ -113,6 +217,27 @@ def test_an_event_made_through_the_api_is_recorded_and_left_out(installation, fo
     assert (row["action"], row["dag_run_id"], row["subject"][:12]) == ("ask", "asset_triggered__1", "asset event ")
     assert trusted_extras(installation, "predict", run, {CHAMPION: events[1:]}) == []
     assert trusted_extras(installation, "predict", run, None) == []
+
+
+def test_events_made_by_hand_alone_start_no_prediction(run_dag, three_deployed, monkeypatch):
+    made_by_hand = SimpleNamespace(extra={"version": "v3", "from_rest_api": True}, timestamp=1)
+    monkeypatch.setattr(RuntimeTaskInstance, "get_template_context", started_by(made_by_hand))
+    forged = run_dag("prediction")
+    assert (forged.state, forged.tasks["plan"], forged.tasks["publish"]) == ("success", "skipped", "skipped")
+    assert [row["action"] for row in refusals(three_deployed.connection)] == ["predict"]
+    emitted = SimpleNamespace(extra={"version": "v3", "chain_id": "c"}, timestamp=2)
+    monkeypatch.setattr(RuntimeTaskInstance, "get_template_context", started_by(made_by_hand, emitted))
+    assert run_dag("prediction").tasks["publish"] == "success"
+
+
+def started_by(*events):
+    """The context of a task in a run that these events of the champion started: `dag.test` starts runs by hand."""
+    own = RuntimeTaskInstance.get_template_context
+
+    def context(instance):
+        return {**own(instance), "triggering_asset_events": {CHAMPION: list(events)}}
+
+    return context
 
 
 def test_a_request_that_nobody_made_is_asked_of_nobody(run_dag, asked):
@@ -162,7 +287,87 @@ def test_an_export_starts_no_training_whatever_the_configuration_says(run_dag, i
     assert run_dag("prediction").tasks["publish"] == "skipped"
 
 
+# A run cleared as a whole
+
+
+@pytest.fixture
+def three_deployed(installation, hr, store, keys, settings):
+    """v1 to v3 were deployed one after another; v3 predicts."""
+    quick = settings.model_copy(update={**QUICK_TRAINING, "gate": settings.gate.model_copy(update={"resamples": 200})})
+    bench = Workbench(hr, store, keys, quick)
+    dataset = bench.export()
+    for strength in (1.0, 0.5, 0.25):
+        bench.evaluate(bench.train(dataset, parameters={"C": strength}))
+    deploy_in_turn(bench, 1, 2, 3)
+    return bench
+
+
+def champion_events():
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    with create_session(scoped=False) as session:
+        return session.scalar(select(func.count()).where(AssetEvent.source_dag_id == "future_skills_deployment"))
+
+
+def at(moment):
+    """What gives runs of the same moment the same id, as a run that is cleared has."""
+    return {"logical_date": moment, "run_after": moment}
+
+
+def test_a_rollback_cleared_as_a_whole_goes_no_further_back(run_dag, three_deployed):
+    back = {"kind": "rollback", "reason": "complaints"}
+    begun = datetime(2026, 11, 25, tzinfo=UTC)
+    first = run_dag("deployment", back, **at(begun))
+    assert champion(three_deployed.connection).version == "v2"
+    again = run_dag("deployment", back, **at(begun))
+    assert (again.run_id, again.state) == (first.run_id, "success")
+    assert again.pull("promote") == first.pull("promote")
+    assert champion(three_deployed.connection).version == "v2"
+    assert refusals(three_deployed.connection) == []
+
+
+def test_a_run_whose_version_was_replaced_does_nothing_when_it_is_cleared(run_dag, three_deployed):
+    begun = datetime(2026, 11, 26, tzinfo=UTC)
+    run_dag("deployment", {"kind": "rollback"}, **at(begun))
+    run_dag("deployment", {"kind": "rollback"}, **at(begun + timedelta(days=1)))
+    assert champion(three_deployed.connection).version == "v1"
+    events = champion_events()
+    again = run_dag("deployment", {"kind": "rollback"}, **at(begun))
+    assert again.tasks == dict.fromkeys(["verify", "smoke_test", "promote"], "skipped")
+    forced = run_dag("deployment", {"kind": "rollback"}, **at(begun), mark_success_pattern="verify|smoke_test")
+    assert forced.tasks["promote"] == "skipped"
+    assert champion_events() == events
+    assert champion(three_deployed.connection).version == "v1"
+
+
 # Files
+
+
+def test_a_replaced_model_is_put_to_nobody(run_dag, asked, settings):
+    path = Store.open(settings.store_uri).resolve(get_version(asked, "v1").artifacts["served"].uri)
+    asked.rollback()
+    path.write_bytes(b"another model")
+    unasked = run_dag("promotion")
+    assert unasked.tasks["open_request"] == unasked.tasks["record_decision"] == "failed"
+    [row] = refusals(asked)
+    assert (row["action"], row["subject"], row["dag_run_id"]) == ("ask", "request-1", unasked.run_id)
+    assert "is not the file that was registered" in row["reason"]
+    assert approvals(asked) == [("requested", TESTER)]
+
+
+def test_a_replaced_model_predicts_nothing_and_that_is_recorded_once(run_dag, three_deployed):
+    bench = three_deployed
+    path = bench.store.resolve(get_version(bench.connection, "v3").artifacts["served"].uri)
+    bench.connection.rollback()
+    path.write_bytes(b"another model")
+    stopped = run_dag("prediction")
+    assert stopped.tasks["score[0]"] == stopped.tasks["score[1]"] == "failed"
+    [row] = refusals(bench.connection)
+    assert (row["action"], row["actor"], row["dag_run_id"]) == ("predict", TESTER, stopped.run_id)
+    assert row["subject"].endswith("-v3-en")
+    assert "is not the file that was registered" in row["reason"]
 
 
 def test_a_replaced_model_is_not_deployed_and_the_edited_description_is_mended(run_dag, asked, answer, settings):

@@ -105,6 +105,24 @@ def test_drift_is_mailed_and_asks_for_one_retraining(run_dag, installation, inbo
     assert newest == [{"mode": "refresh"}]
 
 
+def test_a_shift_that_the_audit_stops_is_mailed_and_published_once_it_is_allowed(run_dag, installation, inbox, monkeypatch):
+    for dag_id in ("retraining", "promotion", "deployment", "prediction", "drift"):
+        assert run_dag(dag_id).state == "success"
+    monkeypatch.setenv("TRAINING_CADENCE", "on_drift")
+    monkeypatch.setenv("PREDICTION__LARGEST_LEVEL_SHIFT", "0.02")
+    shift_the_company(installation)
+    assert run_dag("retraining").state == "success"
+    stopped = run_dag("prediction")
+    assert (stopped.state, stopped.tasks["audit"]) == ("failed", "failed")
+    (subject,) = inbox.subjects("Data alarm")
+    assert "held back, share of" in subject
+    mail = next(mail for mail in inbox.mails if mail["Subject"] == subject)
+    assert mail["To"] == "scientist@example.com"
+    assert "PREDICTION__LARGEST_LEVEL_SHIFT" in mail.get_body(("plain",)).get_content()
+    monkeypatch.setenv("PREDICTION__LARGEST_LEVEL_SHIFT", "1")
+    assert run_dag("prediction").state == "success"
+
+
 def dag_run(dag_id, run_id):
     """The run another DAG has started."""
     from airflow.models import DagRun

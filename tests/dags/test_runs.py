@@ -19,7 +19,25 @@ def deployed(run_dag, installation):
     return installation
 
 
-def test_a_first_week(run_dag, installation):
+@pytest.fixture
+def gauges():
+    """The last value of each gauge that Airflow's metrics are told of while the test runs."""
+    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+    from airflow.sdk.observability import stats
+
+    kept = {}
+
+    class Keeping(NoStatsLogger):
+        @classmethod
+        def gauge(cls, stat, value, *_arguments, **_named):
+            kept[stat] = value
+
+    stats.initialize(factory=Keeping, export_legacy_names=False)
+    yield kept
+    stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
+
+
+def test_a_first_week(run_dag, installation, gauges):
     waiting = run_dag("prediction")
     assert waiting.state == "success"
     assert waiting.tasks["plan"] == waiting.tasks["publish"] == "skipped"
@@ -43,6 +61,10 @@ def test_a_first_week(run_dag, installation):
     }
     assert run_dag("watch").state == "success"
     assert fetch_value(installation, "SELECT count(*) FROM future_skills_ops.refusal") == 0
+    ours = {name.removeprefix("future_skills."): value for name, value in gauges.items() if name.startswith("future_skills.")}
+    assert (ours["dataset.decided"], ours["publish.pairs"], ours["publish.inserted"]) == (900, 30 * 60, 30 * 60)
+    assert (ours["drift.drifted"], ours["drift.unknown"]) == (0, 0)
+    assert 0 <= ours["watch.age_hours"] < 1
 
 
 def test_the_same_dataset_again_scores_and_writes_nothing(run_dag, deployed):

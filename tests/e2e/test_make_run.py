@@ -4,11 +4,14 @@ import re
 import signal
 import socket
 import time
+from contextlib import closing
 
 import psutil
 import pytest
 
-from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
+from future_skills.database import connect, execute, fetch_row, fetch_rows, fetch_value
+from runtime.postgres import embedded_server
+from runtime.state import State
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +36,24 @@ def test_the_first_chain_predicts_every_pair(installation, first_week):
         assert fetch_value(hr, "SELECT count(*) FROM future_skills_predictionrun") == 1
         assert fetch_value(hr, "SELECT status FROM future_skills_trainingrun") == "COMPLETED"
         assert fetch_value(hr, "SELECT version FROM future_skills_ops.deployment") == "v1"
+
+
+def test_the_first_chain_names_no_employee_and_shows_no_secret(installation, first_week):
+    """In the logs of every process and task, in Airflow's own database, in the store, in mails, in what was printed."""
+    state = State(installation.folder / "demo")
+    secrets = state.secrets()
+    keys = (secrets.fernet_key, secrets.api_secret_key, secrets.jwt_secret, secrets.signing_key)
+    forbidden = ("(generated)", "employee-0", *keys, *secrets.passwords.values())
+    texts = {"the terminal": first_week.text.encode()}
+    for folder in (state.airflow, state.logs, state.store, state.mail):
+        texts |= {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with embedded_server(state.postgres) as databases, closing(connect(databases["airflow"])) as airflow:
+        for row in fetch_rows(airflow, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
+            rows = fetch_rows(airflow, f'SELECT t::text AS row FROM public."{row["tablename"]}" t')
+            texts[row["tablename"]] = "\n".join(row["row"] for row in rows).encode()
+    assert len(texts) > 50
+    assert b"chain_id" in texts["xcom"]
+    assert [(where, text) for where, content in texts.items() for text in forbidden if text.encode() in content] == []
 
 
 def test_the_same_data_again_is_a_new_chain_that_writes_nothing(installation, first_week):

@@ -4,7 +4,6 @@ import email
 import email.policy
 import os
 import re
-import shutil
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,8 +17,6 @@ from runtime.state import State
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 PATIENCE_MS, RUN_SECONDS = 120_000, 900
 OPTIONS = {
     "APPROVAL": "required",
@@ -61,33 +58,29 @@ class People:
             page.wait_for_url(address)
         return page
 
+    def leave(self):
+        """Close every window."""
+        for page in self._pages.values():
+            page.context.close()
+
     def keep(self, page, name):
         """Keep what is on the screen as a picture."""
         self._shots += 1
         page.screenshot(path=self._folder / f"{self._shots:02d}-{name}.png")
 
 
-@contextmanager
-def chromium():
-    """The browser of this machine, driven by Playwright."""
-    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: make test-all installs it")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium on PATH: install the package chromium")
-    with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture(scope="module")
-def people(installation, tmp_path_factory):
+def people(chromium, installation, tmp_path_factory):
     """The browser beside a running Airflow in which v1 is deployed, and its API as somebody who only reads."""
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path_factory.mktemp("screenshots"))
-    with chromium() as browser, installation.serving(**OPTIONS):
-        assert installation.command("promote", AIRFLOW_USER="drh.two", ANSWER="approve", REASON="the first one").code == 0
+    first = {"ANSWER": "approve", "VERSION": "v1", "REASON": "the first one"}
+    with installation.serving(**OPTIONS):
+        assert installation.command("promote", AIRFLOW_USER="drh.two", **first).code == 0
         assert installation.command("deploy", REASON="the first one").code == 0
         wait_for_run(installation, PREDICTION, after=0)
-        yield People(browser, installation, folder)
+        people = People(chromium, installation, folder)
+        yield people
+        people.leave()
 
 
 @contextmanager
@@ -207,7 +200,9 @@ def refused_to_answer(people, user, link):
     """Does Airflow refuse this person the answer: by no button, or when it is pressed?"""
     page = people.open(user, link)
     page.get_by_text("Shall model v2 predict from now on?").first.wait_for()
-    button = page.get_by_role("button", name="Approve")
+    button, reason = page.get_by_role("button", name="Approve"), page.locator("[name=element_reason]")
+    if comes(reason):
+        reason.fill("because I want it")  # without one the button is dead for everybody
     if not comes(button) or button.is_disabled():
         page.get_by_text("SHA-256").last.scroll_into_view_if_needed()
         people.keep(page, f"{user}-has-no-answer")

@@ -4,12 +4,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from future_skills.alerts import messages
+from future_skills.alerts.audit_mails import audit_alarm
 from future_skills.alerts.lateness import Late
 from future_skills.alerts.mail import Mail
 from future_skills.alerts.outbox import GivenUp
 from future_skills.config import MailSettings
+from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.ledger.versions import EvaluationRow
+from future_skills.prediction.audit import AuditFailedError, Deletions, LevelShift
 from future_skills.registry.approvals import ApprovalRequest
 from support.published import DATASET, NOW
 
@@ -56,6 +59,15 @@ def evaluation(*, accuracy_known=True) -> EvaluationRow:
     return EvaluationRow(4, "v3", DATASET, "k", "v2", "holdout", "normal", metrics, checks, "reject", "enforce", NOW, NOW)
 
 
+def failed_audit(*unusual) -> AuditFailedError:
+    names = (DATASET, "v3", "all", 5, "en", 0, "planned", 100, {}, {}, None, None, NOW, None)
+    return AuditFailedError("not published", BatchRow("batch-b", *names), unusual)
+
+
+SHIFT = LevelShift("undecided", "HIGH", 0.12, 0.395, "batch-a")
+DELETIONS = Deletions(300, 1_800)
+
+
 def all_mails(settings) -> dict[str, list[Mail]]:
     failure = {
         "dag_id": "future_skills_drift",
@@ -67,6 +79,7 @@ def all_mails(settings) -> dict[str, list[Mail]]:
     return {
         "drift": messages.drift_alert(settings, drift_report()),
         "data_alarm": messages.data_alarm(settings, drift_report()),
+        "audit_failed": audit_alarm(settings, failed_audit(SHIFT, DELETIONS)),
         "gate_rejection": messages.gate_rejection(settings, evaluation()),
         "approval_request": messages.approval_request(settings, request(), "http://airflow/approve"),
         "deployment_wanted": messages.deployment_wanted(settings, request()),

@@ -23,7 +23,8 @@ from future_skills.prediction.publish import publish_batch
 from future_skills.prediction.shard import score_shard, shard_numbers
 from future_skills.registry.approvals import ApprovalRequest, record_answer
 from future_skills.registry.candidates import PROMOTING, gate_evaluation, register_candidate
-from future_skills.registry.deployment import DeploymentOrder, promote, smoke_test, verify_deployment
+from future_skills.registry.deployment import DeploymentOrder, promote
+from future_skills.registry.deployment_checks import smoke_test, verify_deployment
 from future_skills.registry.page import write_registry
 from future_skills.store.artifacts import Store
 from future_skills.store.models import Packed
@@ -109,7 +110,7 @@ class Workbench:
                 **fields,
             }
         )
-        verify_deployment(self.connection, self.store, self.keys, version, kind=order.kind)
+        verify_deployment(self.connection, self.store, self.keys, self.settings, version, kind=order.kind)
         smoke_test(self.connection, self.store, self.keys, version)
         return promote(self.connection, self.store, self.keys, self.settings, order)
 

@@ -49,8 +49,8 @@ def prepared(server_dsn: str, template: str, folder: Path, name: str, prepare: C
     if name not in _made:
         made = Prepared(server_dsn, f"prepared_{name}", folder / name)
         for statement in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
-            _on_server(server_dsn, statement)  # a server for tests: nothing has to survive the machine
-        _on_server(server_dsn, f"CREATE DATABASE {made.database} TEMPLATE {template}")
+            on_server(server_dsn, statement)  # a server for tests: nothing has to survive the machine
+        on_server(server_dsn, f"CREATE DATABASE {made.database} TEMPLATE {template}")
         with _workbench(made, made.database, made.folder) as bench:
             prepare(bench)
         _made[name] = made
@@ -61,14 +61,14 @@ def prepared(server_dsn: str, template: str, folder: Path, name: str, prepare: C
 def copied(origin: Prepared, folder: Path) -> Iterator[Workbench]:
     """A copy of a prepared company, with a store of its own in `folder`."""
     database = f"copy_{next(_numbers)}"
-    _on_server(origin.server_dsn, f"CREATE DATABASE {database} TEMPLATE {origin.database}")
+    on_server(origin.server_dsn, f"CREATE DATABASE {database} TEMPLATE {origin.database}")
     shutil.copytree(origin.folder, folder, dirs_exist_ok=True)
     try:
         with _workbench(origin, database, folder) as bench:
             _move(bench, origin.folder)
             yield bench
     finally:
-        _on_server(origin.server_dsn, f"DROP DATABASE {database} WITH (FORCE)")
+        on_server(origin.server_dsn, f"DROP DATABASE {database} WITH (FORCE)")
 
 
 def _move(bench: Workbench, from_folder: Path) -> None:
@@ -90,7 +90,8 @@ def _workbench(origin: Prepared, database: str, folder: Path) -> Iterator[Workbe
         yield Workbench(connection, Store.open(settings.store_uri), SigningKeys.of(settings), settings)
 
 
-def _on_server(server_dsn: str, statement: str) -> None:
+def on_server(server_dsn: str, statement: str) -> None:
+    """Run a statement that cannot be in a transaction."""
     with closing(psycopg2.connect(server_dsn)) as connection:
         connection.autocommit = True
         execute(connection, statement)
@@ -111,7 +112,10 @@ def published(bench: Workbench) -> None:
 
 
 def three_versions(bench: Workbench) -> None:
-    """The demo company with v1 to v3 trained and let through by the gate; the evaluations have the same numbers."""
+    """The demo company with v1 to v3 trained and let through by the gate, while no model is deployed.
+
+    The evaluations have the same numbers. Once one is deployed the others are candidates no more: see `judged_now`.
+    """
     load_demo(bench.connection, **SIZES)
     dataset = bench.export()
     for strength in (1.0, 0.5, 0.25):

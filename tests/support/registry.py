@@ -2,15 +2,28 @@
 
 from datetime import timedelta
 
-from future_skills.database import fetch_rows
+from future_skills.database import execute, fetch_rows
+from future_skills.ledger.versions import champion
 from future_skills.registry.approvals import ApprovalRequest, record_answer
 from future_skills.registry.candidates import register_candidate
 from future_skills.registry.deployment import DeploymentOrder, promote
 from support.pipeline import Workbench
 
 
+def judged_now(bench: Workbench, number: int) -> None:
+    """Let evaluation <number> be one against the model deployed now: as if v<number> had been trained this week."""
+    reigning = champion(bench.connection)
+    execute(
+        bench.connection,
+        "UPDATE future_skills_ops.evaluation SET champion_version = nullif(%s, version) WHERE evaluation_id = %s",
+        (reigning.version if reigning else None, number),
+    )
+    bench.connection.commit()
+
+
 def candidate(bench: Workbench, number: int, requested_by: str | None = None) -> ApprovalRequest:
-    """Put version v<number>, whose evaluation has the same number, to the HR manager."""
+    """Put version v<number>, whose evaluation has the same number and was made now, to the HR manager."""
+    judged_now(bench, number)
     return register_candidate(bench.connection, bench.settings, number, requested_by=requested_by, dag_run_id="run")
 
 
@@ -61,6 +74,11 @@ def under(bench: Workbench, **settings) -> Workbench:
 def late(bench: Workbench) -> Workbench:
     """The same, where a request expires at once."""
     return under(bench, approval_expiry=timedelta(seconds=-1))
+
+
+def long_ago(bench: Workbench) -> Workbench:
+    """The same, where a request expired so long ago that no answer can be on its way any more."""
+    return under(bench, approval_expiry=-timedelta(days=2))
 
 
 def with_gate(bench: Workbench, **thresholds) -> Workbench:

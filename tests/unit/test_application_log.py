@@ -212,3 +212,33 @@ def test_the_same_predictions_are_like_ours_and_an_empty_window_is_unknown(weeks
     assert (alike["drifted"], alike["unknown"]) == (False, False)
     late = report_application_log(weeks.connection, store, settings, report.report_id, path, 7, NOW + timedelta(days=30))
     assert (late["drifted"], late["unknown"], late["outside"]) == (False, True, 400)
+    page = store.read(late["html_uri"]).decode()
+    assert "The HR application predicted nothing in these 7 days" in page
+    assert "400 lines of the log are older or newer." in page
+    assert "like ours" not in page
+    state = fetch_value(
+        weeks.connection,
+        "SELECT stages -> 'application_log' ->> 'state' FROM future_skills_ops.chain WHERE chain_id = %s",
+        (report.dataset_id,),
+    )
+    assert state == "empty"
+
+
+def test_a_log_that_could_not_be_compared_is_not_called_alike(weeks, settings, store, tmp_path):
+    report = weeks.report(weeks.batch(16, sample_frame()))
+    path = log_of(sample_frame().assign(trend_score=None), tmp_path)
+    facts = report_application_log(weeks.connection, store, settings, report.report_id, path, 7, NOW)
+    assert (facts["drifted"], facts["unknown"]) == (False, True)
+    assert "could not be compared in trend_score" in store.read(facts["html_uri"]).decode()
+
+
+def test_the_window_is_told_by_the_clock_of_the_application(weeks, settings, store, tmp_path):
+    report = weeks.report(weeks.batch(16, sample_frame()))
+    here = settings.model_copy(
+        update={"drift": settings.drift.model_copy(update={"application_log_time_zone": "Africa/Casablanca"})}
+    )
+    path = written(tmp_path, line(moment=UNTIL + timedelta(minutes=59)), line(moment=SINCE + timedelta(minutes=59)))
+    facts = report_application_log(weeks.connection, store, here, report.report_id, path, 7, NOW)
+    assert (facts["lines"], facts["outside"]) == (1, 1)
+    until = json.loads(store.read(facts["json_uri"]))["current"]["until"]
+    assert until == "2026-11-24T03:00:00+01:00"

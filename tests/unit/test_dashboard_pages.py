@@ -281,6 +281,62 @@ def test_a_report_outside_of_the_store_is_not_read(bench, visit):
     assert "root:" not in answer.text
 
 
+UNKNOWN_COLUMNS = """UPDATE future_skills_ops.drift_report SET unknown = true, columns = columns
+    || jsonb_build_object('trend_score', columns -> 'trend_score' || '{"drift": null, "problem": "constant"}')
+    || jsonb_build_object('level', columns -> 'level'
+                                   || '{"drift": null, "problem": "halved", "lost": {"usage": [4000, 2000]}}')"""
+
+
+def test_why_a_column_is_unknown_is_said_on_both_pages(bench, visit):
+    change(bench, UNKNOWN_COLUMNS)
+    with visit() as browser:
+        for path in ("/", "/drift"):
+            page = text_of(browser.get(path))
+            assert "one value is left where there were many" in page, path
+            assert "a source lost rows" in page, path
+            assert "usage fell from 4,000 to 2,000" in page, path
+
+
+def test_reports_that_do_not_count_are_listed_and_marked(bench, visit):
+    change(
+        bench,
+        "INSERT INTO future_skills_ops.drift_report (dataset_id, batch_id, reference_batch_id, version, horizon_years, columns,"
+        " drifted, unknown, counted, html_uri, json_uri) SELECT dataset_id, batch_id, reference_batch_id, version, horizon_years,"
+        " columns, true, false, false, html_uri, json_uri FROM future_skills_ops.drift_report",
+    )
+    with visit() as browser:
+        page = browser.get("/drift").text
+        assert re.search(r'<option value="2">[^<]*: drift, not counted</option>', page)
+        assert '<option value="1" selected>' in page
+        assert "does not count towards a retraining" in text_of(browser.get("/drift?report=2"))
+
+
+def test_a_late_week_a_decay_and_what_was_held_back_are_on_the_overview(bench, visit):
+    with visit() as browser:
+        calm = text_of(browser.get("/"))
+    for word in ("chain is late", "decays", "held back"):
+        assert word not in calm
+    change(
+        bench,
+        "UPDATE future_skills_ops.chain SET stages = stages || %s",
+        json.dumps(
+            {
+                "prediction": {"state": "audit failed", "findings": ["the share of HIGH among undecided pairs moved by +30%"]},
+                "realised": {"state": "measured", "decisions": 140},
+                "decay": {"state": "decays", "version": "v1", "metric": "macro_f1", "value": 0.3, "threshold": 0.5, "n": 140},
+            }
+        ),
+    )
+    change(bench, "UPDATE future_skills_ops.dataset SET created_at = now() - interval '9 days'")
+    with visit() as browser:
+        page = text_of(browser.get("/"))
+        runs = text_of(browser.get("/runs"))
+    assert "No data was read for 9 days" in page
+    assert "v1 decays: macro-F1 0.300" in page
+    assert "held back: the share of HIGH among undecided pairs moved by +30%" in page
+    assert "the share of HIGH among undecided pairs moved by +30%" in runs
+
+
 def test_chains_are_lines_with_their_runs_and_mails_say_what_became_of_them(bench, visit):
     from dashboard.airflow_runs import DagState, Run
     from support.dashboard import StillAirflow
@@ -371,6 +427,48 @@ def test_a_row_of_the_hr_application_is_shown_as_such(bench, visit, explanation)
         assert "the HR application itself" in text_of(browser.get("/predictions/pair/3/4"))
         assert browser.get("/predictions/role/3").status_code == 200
         assert browser.get("/predictions/download?role=3").status_code == 200
+
+
+def overwritten(bench):
+    """The HR application has recalculated one of our rows: it keeps our explanation."""
+    change(
+        bench,
+        "UPDATE future_skills_futureskillprediction SET score = 59, level = 'MEDIUM', rationale = 'Rules say so.'"
+        " WHERE (job_role_id, skill_id) = (3, 4)",
+    )
+
+
+def test_a_row_that_the_hr_application_changed_is_marked(bench, visit):
+    overwritten(bench)
+    with visit() as browser:
+        pair, untouched = text_of(browser.get("/predictions/pair/3/4")), text_of(browser.get("/predictions/pair/3/5"))
+        of_role, of_skill = browser.get("/predictions/role/3").text, browser.get("/predictions/skill/4").text
+        other = text_of(browser.get("/predictions/role/7"))
+        rows = list(csv.DictReader(io.StringIO(browser.get("/predictions/download?role=3").content.decode("utf-8-sig"))))
+    assert "changed in the HR application" in pair
+    assert "Rules say so." in pair
+    assert "Confidence" not in pair
+    assert "changed in the HR application" not in untouched + other
+    for page in (of_role, of_skill):
+        (row,) = [row for row in re.findall(r"<tr>.*?</tr>", page, re.S) if "changed in the HR application" in row]
+        assert "/predictions/pair/3/4" in row
+        assert " %" not in row, "what we said of another score is no confidence in this one"
+    changed = [row for row in rows if row["written by"] != "Future Skills"]
+    assert [(row["written by"], row["score"], row["confidence in %"]) for row in changed] == [
+        ("changed in the HR application", "59.0", "")
+    ]
+
+
+def test_a_row_of_the_hr_application_is_marked_in_lists(bench, visit):
+    change(
+        bench,
+        "UPDATE future_skills_futureskillprediction SET explanation = %s WHERE (job_role_id, skill_id) = (3, 4)",
+        '{"source": "shap", "confidence": "very sure"}',
+    )
+    with visit() as browser:
+        assert "by the HR application" in text_of(browser.get("/predictions/role/3"))
+        rows = list(csv.DictReader(io.StringIO(browser.get("/predictions/download?role=3").content.decode("utf-8-sig"))))
+    assert sum(row["written by"] == "the HR application" for row in rows) == 1
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def reading():
     now = datetime(2026, 11, 25, tzinfo=UTC)
     return Reading(
         now=now, newest_chain=now - timedelta(days=2), story=None, batch=None, drift=None, requests=[], undeployed=None,
-        unsent_mails=0, dags=[],
+        unsent_mails=0, dags=[], late=None, held_back=[], decay=None,
     )  # fmt: skip
 
 
@@ -108,11 +108,36 @@ def test_an_installation_in_which_nothing_ran_says_how_to_begin(reading):
     assert texts == ["Nothing has run yet: start future_skills_retraining, or wait for its weekly time"]
 
 
-def test_a_week_that_is_missing_is_a_problem_after_eight_days(reading):
-    assert "late" not in " ".join(judged(reading, newest_chain=reading.now - timedelta(days=8))[1])
-    state, texts = judged(reading, newest_chain=reading.now - timedelta(days=8, seconds=1))
+@pytest.mark.parametrize(
+    "stage, sentence",
+    [
+        ("dataset", "No data was read for 9 days: the weekly chain is late"),
+        ("predictions", "The newest data has waited 9 days for its predictions"),
+        ("drift_report", "The newest predictions have waited 9 days for their drift report"),
+    ],
+)
+def test_the_part_of_the_week_that_is_late_is_a_problem(reading, stage, sentence):
+    from future_skills.alerts.lateness import Late
+
+    state, texts = judged(reading, late=Late(stage, reading.now - timedelta(days=9), "dataset"))
+    assert (state, texts[0]) == ("problem", sentence)
+
+
+def test_an_installation_that_never_read_any_data_is_late_too(reading):
+    from future_skills.alerts.lateness import Late
+
+    late = Late("dataset", reading.now - timedelta(days=9), None)
+    assert judged(reading, newest_chain=None, late=late)[0] == "problem"
+
+
+def test_what_the_audit_held_back_and_a_decay_are_problems(reading):
+    decay = {"version": "v3", "metric": "ap_high", "value": 0.21, "threshold": 0.4, "n": 140}
+    state, texts = judged(reading, held_back=["the share of HIGH moved by +30%"], decay=decay)
     assert state == "problem"
-    assert texts[0] == "No data was read for 8 days: the weekly chain is late"
+    assert texts[:2] == [
+        "The newest predictions are held back: the share of HIGH moved by +30%",
+        "v3 decays: AP(HIGH) 0.210 on 140 new decisions of HR, at least 0.400 was promised",
+    ]
 
 
 def test_a_failed_run_goes_before_what_only_waits(reading):

@@ -148,6 +148,8 @@ def test_a_dataset_has_one_counted_report_and_each_version_its_own_reference(wee
     assert (one.counted, other.counted) == (True, False)
     assert other.reference_batch_id == other.batch_id
     assert [report.report_id for report in newest_reports(weeks.connection, 5, 9)] == [one.report_id]
+    everything = newest_reports(weeks.connection, 5, 9, counted_only=False)
+    assert [report.report_id for report in everything] == [other.report_id, one.report_id]
     assert newest_reports(weeks.connection, 3, 9) == []
 
 
@@ -251,6 +253,7 @@ def test_a_source_that_lost_half_its_rows_is_an_alarm_and_no_drift(weeks, store,
     expected = ["Rows were lost since the batch before: usage fell from 4000 to 2000."] if alarmed else []
     assert summary["alarms"] == stage["alarms"] == expected
     assert summary["broken"] is alarmed
+    assert report.lost_rows == ({"usage": [4_000, 2_000]} if alarmed else {})
     assert all(column["value"] is not None for column in report.columns.values())
 
 
@@ -277,3 +280,54 @@ def test_the_page_keeps_features_predictions_and_decisions_apart(weeks, store):
     features, predictions, decisions = (page.index(title) for title in titles)
     assert features < page.index("<td>trend_score") < predictions < page.index("<td>score") < decisions
     assert decisions < page.index("<td>target") < page.index('<td>HIGH</td><td class="number">10.0%</td>', decisions)
+
+
+# A broken week is no reference
+
+
+def broken_frame(problem):
+    frame = sample_frame()
+    if problem == "missing":
+        frame.loc[3, "hiring_difficulty"] = np.nan
+    if problem == "empty":
+        frame["hiring_difficulty"] = np.nan
+    return frame.iloc[:0] if problem == "no rows" else frame
+
+
+@pytest.mark.parametrize("problem", ["missing", "empty", "no rows"])
+def test_a_broken_first_week_is_the_reference_of_no_other(weeks, problem):
+    assert weeks.report(weeks.batch(9, broken_frame(problem))).unknown
+    mended = weeks.report(weeks.batch(16, sample_frame()))
+    assert (mended.unknown, mended.reference_batch_id) == (False, mended.batch_id)
+    moved = weeks.report(weeks.batch(23, sample_frame().assign(level="HIGH")))
+    assert (moved.unknown, moved.drifted, moved.reference_batch_id) == (False, True, mended.batch_id)
+
+
+def test_a_first_week_that_lost_half_its_rows_is_the_reference_of_no_other(weeks):
+    weeks.version("v2", "20261109T020000000Z-00000000")
+    weeks.batch(2, sample_frame(), sources={"usage": 4_000})
+    first = weeks.report(weeks.batch(9, sample_frame(), version="v2", sources={"usage": 1_000}))
+    assert first.unknown
+    mended = weeks.report(weeks.batch(16, sample_frame(), version="v2", sources={"usage": 4_000}))
+    assert (mended.unknown, mended.reference_batch_id) == (False, mended.batch_id)
+
+
+def test_a_broken_week_in_between_changes_no_reference(weeks):
+    first = weeks.report(weeks.batch(9, sample_frame()))
+    assert weeks.report(weeks.batch(16, broken_frame("empty"))).unknown
+    assert weeks.report(weeks.batch(23, sample_frame())).reference_batch_id == first.batch_id
+
+
+def test_a_broken_first_week_hides_nothing_where_a_value_is_always_missing(weeks):
+    weeks.report(weeks.batch(2, broken_frame("no rows")))
+    first = weeks.report(weeks.batch(9, broken_frame("missing")))
+    assert (first.unknown_columns, first.reference_batch_id) == (["hiring_difficulty"], first.batch_id)
+    moved = weeks.report(weeks.batch(16, broken_frame("missing").assign(level="HIGH")))
+    assert (moved.drifted, moved.reference_batch_id) == (True, first.batch_id)
+
+
+def test_a_value_that_is_always_missing_leaves_the_other_columns_compared(weeks):
+    first = weeks.report(weeks.batch(9, broken_frame("missing")))
+    moved = weeks.report(weeks.batch(16, broken_frame("missing").assign(level="HIGH")))
+    assert (moved.unknown_columns, moved.drifted) == (["hiring_difficulty"], True)
+    assert moved.reference_batch_id == first.batch_id

@@ -83,6 +83,36 @@ def test_reports_that_no_mail_is_about_are_found(hr, store, addressed, weeks):
     assert causes == ["drift earlier-7", f"drift {DATASET}", "data_alarm earlier-14"]
 
 
+@pytest.mark.parametrize("lost", ["drift", "data_alarm"])
+def test_a_report_with_one_of_its_two_mails_is_found_for_the_other(hr, store, addressed, weeks, lost):
+    execute(hr, "UPDATE future_skills_ops.drift_report SET created_at = now() - interval '8 days'")
+    columns = {"score": SCORE, "hiring_difficulty": {**TREND, "drift": None, "problem": "empty"}}
+    report = add_report(hr, "batch-14", "earlier-14", columns, counted=False, unknown=True)
+    execute(hr, "UPDATE future_skills_ops.drift_report SET created_at = now() WHERE report_id = %s", (report.report_id,))
+    hr.commit()
+    mails = drift_mails(hr, store, addressed, report)
+    assert [mail.cause for mail in mails] == ["drift", "data_alarm"]
+    queued(hr, *(mail for mail in mails if mail.cause != lost))
+    assert [one.report_id for one in unmailed_reports(hr, 5)] == [report.report_id]
+    assert queued(hr, *drift_mails(hr, store, addressed, report)) == 1
+    assert unmailed_reports(hr, 5) == []
+
+
+@pytest.mark.parametrize(
+    "language, sentence",
+    [
+        ("en", "Its sources lost rows since the batch before: usage fell from 4,000 to 2,000."),
+        ("fr", "Ses sources ont perdu des lignes depuis le lot précédent : usage : 4 000 avant, 2 000 maintenant."),
+    ],
+)
+def test_the_source_that_lost_its_rows_is_named(hr, store, addressed, weeks, language, sentence):
+    lost = {"t": {**QUIET, "drift": None, "problem": "halved", "lost": {"usage": [4_000, 2_000]}}}
+    report = add_report(hr, "batch-14", "earlier-14", lost, counted=False, drifted=False, unknown=True)
+    speaking = addressed.model_copy(update={"future_skills_language": language})
+    (mail,) = drift_mails(hr, store, speaking, report)
+    assert sentence in " ".join(mail.text.split())
+
+
 @pytest.fixture(scope="module")
 def company(postgres, hr_template, tmp_path_factory):
     return prepared(postgres, "hr_template", tmp_path_factory.mktemp("prepared"), "published", published)

@@ -71,8 +71,12 @@ def test_what_is_absent_is_removed_but_never_a_role_or_skill(hr, folder):
     "name, content, message",
     [
         ("skills", "name\nBread\n", r"skills\.csv, line 1: column 'category' is missing"),
-        ("market_trends", "title,source_name,year,sector,trend_score\nT,S,2025,F,1.7\n", r"line 2, column trend_score: is 1\.7"),
-        ("market_trends", "title,source_name,year,sector,trend_score\nT,S,2025,F,nan\n", r"line 2, column trend_score: is nan"),
+        (
+            "market_trends",
+            "title,source_name,year,sector,trend_score\nT,S,2025,F,1.7\n",
+            r"line 2, column trend_score: is '1\.7'",
+        ),
+        ("market_trends", "title,source_name,year,sector,trend_score\nT,S,2025,F,nan\n", r"line 2, column trend_score: is 'nan'"),
         ("skills", "name,category\nBread,\n Soup,\nBREAD ,\n", r"line 4, column name: .* stands on line 2 already"),
         (
             "employees",
@@ -84,7 +88,12 @@ def test_what_is_absent_is_removed_but_never_a_role_or_skill(hr, folder):
             "name,email,job_role,skills\nA,a@b,Baker,Fishing\n",
             r"line 2, column skills: 'Fishing' is not in skills",
         ),
-        ("employees", "name,email,job_role,skills\nA,nobody,Baker,\n", r"column email: is 'nobody', not an e-mail address"),
+        ("employees", "name,email,job_role,skills\nA,nobody,Baker,\n", r"column email: is no e-mail address"),
+        (
+            "employees",
+            "name,email,job_role,skills\nA,a@b,Baker,\nB,A@b,Baker,\n",
+            "line 3, column email: the same stands on line 2",
+        ),
         ("job_roles", "name,department\n" + "x" * 151 + ",\n", "has 151 characters, the HR database takes 150"),
         ("job_roles", "name,department\nBa\x00ker,\n", "control character"),
         ("job_roles", "name,department\nBaker\n", "line 2: 1 values, but the header has 2 columns"),

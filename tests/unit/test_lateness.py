@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from future_skills.alerts.lateness import Late, find_late
+from future_skills.alerts.lateness import Late, find_late, look_for_late
 from future_skills.database import execute
 from support.published import DATASET, NOW, add_batch, add_dataset, add_deployment
 
@@ -54,3 +54,12 @@ def test_a_drift_report_is_missing_a_day_after_the_predictions(hr, settings, sta
         (DATASET, batch.batch_id, batch.batch_id),
     )
     assert find_late(hr, settings, finished + 25 * HOUR) is None
+
+
+def test_looking_writes_nothing(hr, settings):
+    assert look_for_late(hr, settings, NOW) is None
+    assert find_late(hr, settings, NOW - timedelta(days=9)) is None
+    assert look_for_late(hr, settings, NOW) == Late("dataset", NOW - timedelta(days=9), None)
+    hr.rollback()
+    hr.set_session(readonly=True)
+    assert look_for_late(hr, settings, NOW) is not None

@@ -6,10 +6,11 @@ from typing import get_args
 import pytest
 
 from future_skills.alerts import messages
+from future_skills.alerts.audit_mails import audit_alarm
 from future_skills.alerts.outbox import send_outbox
 from future_skills.alerts.words import WORDS
 from future_skills.drift.columns import Problem
-from support.mails import all_mails, drift_report, evaluation, request
+from support.mails import DELETIONS, SHIFT, all_mails, drift_report, evaluation, failed_audit, request
 from support.outbox import queued
 from support.published import DATASET, add_batch
 
@@ -43,7 +44,7 @@ def test_the_same_event_gives_the_same_mails(addressed):
 def test_mails_go_to_their_role_each_address_once(addressed):
     found = {cause: [one.recipient for one in mails] for cause, mails in all_mails(addressed).items()}
     assert found["approval_request"] == ["drh@example.com", "drh2@example.com"]
-    assert found["drift"] == found["gate_rejection"] == found["data_alarm"] == ["ds@example.com"]
+    assert found["drift"] == found["gate_rejection"] == found["data_alarm"] == found["audit_failed"] == ["ds@example.com"]
     assert found["failure"] == found["late_chain"] == found["deployment"] == ["ops@example.com"]
 
 
@@ -68,6 +69,18 @@ def test_a_data_alarm_says_what_is_wrong_with_each_column(addressed, language):
     for problem, words in said.items():
         row = next(line for line in mail.text.split("column_")[1:] if line.startswith(problem))
         assert words in " ".join(row.split())
+
+
+def test_predictions_that_are_held_back_are_told_with_the_shift(addressed):
+    (mail,) = audit_alarm(addressed, failed_audit(SHIFT))
+    assert mail.subject == f"Data alarm: predictions of dataset {DATASET} held back, share of High +28 points"
+    assert "Level: High, undecided pairs; Before: 12\u00a0%; Now: 40\u00a0%; Points: +28" in mail.text
+    assert "PREDICTION__LARGEST_LEVEL_SHIFT" in mail.text
+    assert "delete" not in mail.text
+    (deleting,) = audit_alarm(addressed, failed_audit(DELETIONS))
+    assert deleting.subject.endswith("held back, 300 would be deleted")
+    assert "Shares that moved" not in deleting.text
+    assert audit_alarm(addressed, failed_audit()) == [], "a run that lost its rows is no matter of the data"
 
 
 def test_hostile_values_stay_text(hr, addressed, inbox, server):

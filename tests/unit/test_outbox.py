@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import support.airflow_home  # noqa: F401 - before Airflow is imported
 from future_skills.alerts.outbox import GivenUp, SendSummary, send_directly, send_outbox
 from future_skills.config import MailSettings
 from future_skills.database import connect, execute, fetch_value
@@ -195,3 +196,17 @@ def test_an_older_outbox_is_sent_after_the_migration(hr, inbox, server):
     )
     hr.commit()
     assert send_outbox(hr, server) == SendSummary(1, 0)
+
+
+def test_what_became_of_the_notice_about_lost_mails_is_told_too(hr, settings, inbox, server):
+    from orchestration.mails import send_waiting
+
+    queued(hr, mail(1, recipient="nobody@example.com"), mail(2))
+    told = settings.model_copy(update={"mail": server.model_copy(update={"devops": ["ops@example.com"]})})
+    summary = send_waiting(hr, told)
+    assert (summary.sent, [lost.recipient for lost in summary.given_up]) == (2, ["nobody@example.com"])
+    assert [recipients for recipients, _ in inbox.mails] == [["person2@example.com"], ["ops@example.com"]]
+
+    queued(hr, mail(3, recipient="nobody@example.com"))
+    lost_too = settings.model_copy(update={"mail": server.model_copy(update={"devops": ["nobody@ops.example"]})})
+    assert [lost.recipient for lost in send_waiting(hr, lost_too).given_up] == ["nobody@example.com", "nobody@ops.example"]

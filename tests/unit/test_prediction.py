@@ -862,5 +862,8 @@ def test_level_shares_may_move_by_so_much_between_two_batches(bench, limit, pass
     if passes:
         other.audited()
     else:
-        with pytest.raises(AuditFailedError, match=r"share of LOW among undecided pairs moved by \+27%"):
+        with pytest.raises(AuditFailedError, match=r"share of LOW among undecided pairs moved by \+27%") as failed:
             other.audited()
+        assert failed.value.batch.state == "planned"
+        shifts = {shift.level: round(shift.now - shift.before, 2) for shift in failed.value.unusual}
+        assert shifts == {"LOW": 0.27, "HIGH": -0.27}

@@ -14,10 +14,11 @@ from future_skills.config import DriftSettings, GateSettings, MailSettings
 from future_skills.database import execute, fetch_frame, fetch_row, fetch_value
 from future_skills.dataset.reading import load_dataset
 from future_skills.drift.decisions import realise_decisions
-from future_skills.drift.realised import Decay, decay, measure_decisions
+from future_skills.drift.realised import Decay, decay, measure_decisions, watch_decay
 from future_skills.ledger.chains import find_chain
 from future_skills.ledger.datasets import newest_dataset
 from future_skills.ledger.realised import performance_of
+from future_skills.ledger.versions import get_version
 from future_skills.model.resampling import accuracy_of, resample_roles
 from support.company import load_demo
 from support.prepared import SIZES, copied, prepared
@@ -190,6 +191,29 @@ def test_a_lost_dataset_stops_nothing(bench):
     assert "is gone from the artefact store" in line["reason"]
 
 
+def test_a_model_that_cannot_be_read_is_named_and_the_others_go_on(bench):
+    decide(bench, ["HIGH"] * 4, FIRST + timedelta(days=3))
+    second = bench.export(FIRST + timedelta(days=7))
+    version = bench.train(second)
+    execute(
+        bench.connection,
+        "INSERT INTO future_skills_ops.deployment (version, kind, digest, request_key) VALUES (%s, 'deploy', '', 'v2')",
+        (version.version,),
+    )
+    bench.connection.commit()
+    bench.predict()
+    served = get_version(bench.connection, "v1").artifacts["served"]
+    bench.connection.commit()
+    bench.store.resolve(served.uri).write_bytes(b"another model")
+    decide(bench, ["HIGH"] * 3, FIRST + timedelta(days=9))
+    third = bench.export(FIRST + timedelta(days=14))
+    lines = realise(bench, third)
+    assert "future_skills_model_v1" in lines[1]["reason"]
+    assert "v1" in lines[1]["reason"]
+    assert (lines[2]["version"], lines[2]["decisions"], lines[2]["reason"]) == ("v2", 3, None)
+    assert find_chain(bench.connection, second.dataset_id)["stages"]["realised"]["state"] == "not measured"
+
+
 def test_predictions_of_nobody_are_not_measured(bench):
     execute(bench.connection, "UPDATE future_skills_ops.prediction_batch SET state = 'planned'")
     bench.connection.commit()
@@ -230,6 +254,18 @@ def test_a_model_that_hr_contradicts_decays(bench):
     few = bench.settings.model_copy(update={"drift": DriftSettings(decay_minimum_decisions=141)})
     assert decay(bench.connection, few) is None
     assert decay(bench.connection, bench.settings, "v1") == found
+
+
+def test_a_decay_is_kept_with_the_week_that_showed_it(bench):
+    decided_as(bench, wrong=1)
+    dataset = newest_dataset(bench.connection, 5)
+    bench.connection.commit()
+    found = watch_decay(bench.connection, bench.settings, dataset.dataset_id)
+    kept = find_chain(bench.connection, dataset.dataset_id)["stages"]["decay"]
+    assert (kept["state"], kept["version"], kept["metric"]) == ("decays", "v1", found.metric)
+    few = bench.settings.model_copy(update={"drift": DriftSettings(decay_minimum_decisions=141)})
+    assert watch_decay(bench.connection, few, dataset.dataset_id) is None
+    assert "decay" not in find_chain(bench.connection, dataset.dataset_id)["stages"]
 
 
 def test_an_old_collapse_is_forgotten_after_its_weeks(bench):

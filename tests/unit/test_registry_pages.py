@@ -8,7 +8,6 @@ import pytest
 from future_skills.database import execute, fetch_value
 from future_skills.ledger.versions import UnknownVersionError, get_version, holdout_reads
 from future_skills.registry.approvals import record_answer
-from future_skills.registry.candidates import register_candidate
 from future_skills.registry.card import render_card
 from future_skills.registry.comparison import obstacle, render_comparison
 from future_skills.registry.page import write_registry
@@ -16,6 +15,7 @@ from future_skills.registry.request_page import render_request
 from future_skills.registry.story import tell_version
 from support.pipeline import Workbench
 from support.prepared import Prepared, copied, prepared, three_versions
+from support.registry import candidate
 
 UNKNOWN = "agreement with the rules, accuracy unknown"
 
@@ -33,7 +33,7 @@ def bench(origin, tmp_path) -> Iterator[Workbench]:
 
 
 def deployed(bench: Workbench, number: int, reason: str = "as the figures say") -> None:
-    register_candidate(bench.connection, bench.settings, number, requested_by=None, dag_run_id="run")
+    candidate(bench, number)
     record_answer(bench.connection, f"request-{number}", "approved", actor="drh", reason=reason, dag_run_id=f"answer-{number}")
     bench.deploy(f"v{number}")
 
@@ -221,6 +221,6 @@ def test_an_unknown_version_is_answered_with_those_there_are(bench, hr):
 
 
 def test_whoever_approves_is_told_where_the_report_is(bench):
-    request = register_candidate(bench.connection, bench.settings, 2, requested_by=None, dag_run_id="run")
+    request = candidate(bench, 2)
     uri = fetch_value(bench.connection, "SELECT metrics ->> 'report_uri' FROM future_skills_ops.evaluation WHERE version = 'v2'")
     assert f"All figures with plots: `{uri}`" in render_request(bench.connection, request)

@@ -74,3 +74,9 @@ def test_what_is_missing_is_named_with_what_to_do(hr, hr_dsn, role):
     assert "future_skills_markettrend.trend_score" in failed["tables and columns of the HR application"]
     assert "no DELETE" in failed["rights on future_skills_futureskillprediction"]
     connection.close()
+
+
+def test_a_role_that_may_do_more_than_it_needs_is_told(hr):
+    (told,) = [finding for finding in check_database(hr) if not finding.passed]
+    assert told.advisory
+    assert "is a superuser, reads the names and addresses of employees, writes tables that HR alone writes" in told.advice

@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from future_skills.config import Settings
+from runtime.options import in_words
 
 
 def test_nothing_is_automatic_by_default(monkeypatch):
@@ -22,6 +23,19 @@ def test_features_with_an_encoding_of_their_own_refuse_another_at_the_start(monk
         Settings()
 
 
+def test_a_companys_own_database_is_no_place_for_automatic_approvals(monkeypatch):
+    monkeypatch.setenv("APPROVAL", "auto")
+    assert Settings().approval == "auto"
+    monkeypatch.setenv("HR_DSN", "postgresql://u:secret-word@host/hr")
+    with pytest.raises(ValidationError, match="APPROVAL=auto is for the embedded database alone") as refused:
+        Settings()
+    told = in_words(refused.value)
+    assert told.startswith("APPROVAL=auto is for the embedded database alone: with HR_DSN ")
+    assert "secret-word" not in told
+    monkeypatch.setenv("APPROVAL", "required")
+    assert not Settings().embedded
+
+
 def test_the_environment_sets_nested_sections(monkeypatch):
     monkeypatch.setenv("GATE__MINIMUM_ROLES", "12")
     monkeypatch.setenv("TRAINING__PARAMETERS", '{"n_estimators": 50}')
@@ -38,6 +52,7 @@ def test_the_environment_sets_nested_sections(monkeypatch):
     "name, value",
     [
         ("PAIR_SCOPE", "some"),
+        ("DRIFT__APPLICATION_LOG_TIME_ZONE", "Paris"),
         ("HORIZON_YEARS", "0"),
         ("DATASET__QUARANTINE_BUDGET", "1.5"),
         ("MAIL__SENDER", "a@b\nBcc: c@d"),

@@ -10,6 +10,7 @@ from dashboard.charts import drift_chart, mark
 from dashboard.database import Artifacts, Configured, Ledger
 from dashboard.headers import REPORT_POLICY
 from dashboard.rendering import page
+from future_skills.drift.page import PROBLEMS
 from future_skills.ledger.drift_reports import get_report, newest_reports
 from future_skills.ledger.retraining_requests import list_requests
 
@@ -31,15 +32,18 @@ def drift(
 ) -> Response:
     """The page, with the newest report unless another is asked for."""
     reports = newest_reports(connection, settings.horizon_years, SHOWN)
-    shown = get_report(connection, report) if report else (reports[0] if reports else None)
+    everything = newest_reports(connection, settings.horizon_years, SHOWN, counted_only=False)
+    shown = get_report(connection, report) if report else next(iter([*reports, *everything]), None)
     return page(
         request,
         "drift",
         "drift",
         reports=reports,
+        everything=everything,
         shown=shown,
         chart=drift_chart(reports) if reports else None,
         mark=mark,
+        problems=PROBLEMS,
         policy=settings.drift,
         requests=list_requests(connection, settings.horizon_years),
     )

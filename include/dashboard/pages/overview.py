@@ -13,8 +13,10 @@ from dashboard.charts import mark, trend_chart
 from dashboard.database import Configured, Ledger
 from dashboard.health import WORDS, Reading, findings, overall
 from dashboard.rendering import page
+from future_skills.alerts.lateness import look_for_late
 from future_skills.config import read_sql
 from future_skills.database import fetch_row, fetch_rows, fetch_value
+from future_skills.drift.page import PROBLEMS
 from future_skills.ledger.batches import newest_published
 from future_skills.ledger.drift_reports import newest_reports
 from future_skills.ledger.versions import champion
@@ -23,6 +25,12 @@ from future_skills.registry.story import VersionStory, tell_version
 
 DAYS = (30, 365)
 WRITTEN = ("inserted", "updated", "deleted")
+NEWEST_STAGE = (
+    "SELECT stages -> %(stage)s AS facts FROM future_skills_ops.chain JOIN future_skills_ops.dataset ON dataset_id = chain_id"
+    " WHERE horizon_years = %(horizon_years)s AND stages ? coalesce(%(of)s, %(stage)s)"
+    " ORDER BY as_of DESC, dataset.created_at DESC LIMIT 1"
+)
+"""A stage's facts in the newest chain that has it, or that has the stage `of` it would come with."""
 
 router = APIRouter()
 
@@ -57,6 +65,18 @@ def evaluations_since(connection: Connection, horizon_years: int, since: datetim
     return fetch_rows(connection, read_sql("dashboard/trend"), {"since": since, "horizon_years": horizon_years})
 
 
+def held_back(connection: Connection, horizon_years: int) -> list[str]:
+    """What the audit found about the newest dataset's predictions, when it let them not be published."""
+    row = fetch_row(connection, NEWEST_STAGE, {"stage": "prediction", "of": None, "horizon_years": horizon_years})
+    return row["facts"]["findings"] if row and row["facts"]["state"] == "audit failed" else []
+
+
+def newest_decay(connection: Connection, horizon_years: int, version: str) -> dict[str, Any] | None:
+    """What the newest measured week says of a version that decays: metric, value, threshold, n; or None."""
+    row = fetch_row(connection, NEWEST_STAGE, {"stage": "decay", "of": "realised", "horizon_years": horizon_years})
+    return row["facts"] if row and row["facts"] and row["facts"]["version"] == version else None
+
+
 def _level_totals(levels: dict[str, dict[str, int]]) -> dict[str, int]:
     return {level: sum(side.get(level, 0) for side in levels.values()) for level in ("HIGH", "MEDIUM", "LOW")}
 
@@ -88,6 +108,9 @@ def overview(
             "SELECT count(*) FROM future_skills_ops.outbox WHERE sent_at IS NULL AND given_up_at IS NULL AND attempts > 0",
         ),
         dags=airflow.dags(),
+        late=look_for_late(connection, settings, now),
+        held_back=held_back(connection, horizon),
+        decay=newest_decay(connection, horizon, story.version.version) if story else None,
     )
     since = now - timedelta(days=days)
     evaluations = evaluations_since(connection, horizon, since)
@@ -108,5 +131,6 @@ def overview(
         choices=DAYS,
         horizon=horizon,
         mark=mark,
+        problems=PROBLEMS,
         deployed_at=fetch_row(connection, "SELECT * FROM future_skills_ops.deployment ORDER BY deployment_id DESC LIMIT 1"),
     )

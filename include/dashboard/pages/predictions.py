@@ -14,7 +14,7 @@ from dashboard.charts import history_chart
 from dashboard.database import Configured, Ledger, dashboard_dsn, open_ledger
 from dashboard.pages.model import safe_name
 from dashboard.paging import PageNumber, limits, sliced
-from dashboard.predictions import Subject, all_rows, changes, movers, named, pair, ranking, search
+from dashboard.predictions import WRITTEN_BY, Subject, all_rows, changes, movers, named, pair, ranking, search
 from dashboard.rendering import page, reason
 from dashboard.spreadsheet import csv_pieces
 from future_skills.config import Settings
@@ -35,6 +35,7 @@ COLUMNS = {
     "level": "level",
     "confidence in %": "confidence",
     "low confidence": "low_confidence",
+    "written by": "written_by",
     "HR's own decision": "decision",
     "reason": "reason",
     "model version": "version",
@@ -105,6 +106,7 @@ def _ranking_page(
         subject=subject,
         of=named(connection, subject, subject_id),
         ranking=sliced(found, number, RANKED),
+        written_by=WRITTEN_BY,
         level=level,
         horizon=settings.horizon_years,
         bootstrap=_learned_from_rules(connection),
@@ -142,7 +144,7 @@ def pair_page(request: Request, connection: Ledger, settings: Configured, role_i
         skill=skill,
         prediction=found,
         explanation=explanation,
-        ours=explanation.get("source") == "future_skills",
+        writer=WRITTEN_BY[found["origin"]],
         chart=history_chart(past, found["score"]) if past else None,
         horizon=settings.horizon_years,
         bootstrap=_learned_from_rules(connection),
@@ -164,9 +166,13 @@ def download(
     rows = all_rows(open_ledger(dsn), subject, role or skill, level, settings.horizon_years)
     first = list(next_rows(rows))  # what is wrong with the database is said before the file begins
     name = "-".join(["predictions", safe_name(of), *([level.lower()] if level else [])])
-    pieces = csv_pieces(COLUMNS, ({**row, "reason": reason(row["rationale"])} for row in chain(first, rows)))
+    pieces = csv_pieces(COLUMNS, (_told(row) for row in chain(first, rows)))
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
     return StreamingResponse(pieces, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "reason": reason(row["rationale"]), "written_by": WRITTEN_BY[row["origin"]]}
 
 
 def next_rows(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -16,7 +16,19 @@ from future_skills.registry.approvals import open_requests
 
 SIZE = 20
 MAILS = 30
-STAGES = ("dataset", "export", "training", "evaluation", "gate", "candidate", "deployment", "prediction", "drift")
+STAGES = (
+    "dataset",
+    "export",
+    "training",
+    "evaluation",
+    "gate",
+    "candidate",
+    "deployment",
+    "prediction",
+    "drift",
+    "realised",
+    "decay",
+)
 """In the order of the week."""
 STATES: dict[str, State] = {
     "accepted": "ok",
@@ -31,6 +43,7 @@ STATES: dict[str, State] = {
     "insufficient": "attention",
     "reject": "problem",
     "audit failed": "problem",
+    "decays": "problem",
 }
 """A stage's state -> its status; those that are neither good nor bad have none."""
 WORDS = {"deploy": "deployed", "rollback": "rolled back"}
@@ -42,11 +55,12 @@ router = APIRouter()
 
 @dataclass(frozen=True)
 class Stage:
-    """A step of a chain: its name, the status and the word it is shown with."""
+    """A step of a chain: its name, the status and the word it is shown with, and what was found wrong."""
 
     name: str
     status: str
     word: str
+    findings: list[str]
 
 
 def stages_of(chain: dict[str, Any]) -> list[Stage]:
@@ -59,8 +73,9 @@ def stages_of(chain: dict[str, Any]) -> list[Stage]:
 def _stage(name: str, facts: dict[str, Any]) -> Stage:
     if name == "drift" and facts["state"] == "reported":
         word = "drift" if facts.get("drifted") else "unknown" if facts.get("unknown") else "normal"
-        return Stage(name, "ok" if word == "normal" else "attention", word)
-    return Stage(name, STATES.get(facts["state"], ""), WORDS.get(facts["state"], facts["state"]))
+        return Stage(name, "ok" if word == "normal" else "attention", word, facts.get("alarms", []))
+    word = WORDS.get(facts["state"], facts["state"])
+    return Stage(name, STATES.get(facts["state"], ""), word, facts.get("findings", []))
 
 
 def run_status(run: Run | None) -> str:

@@ -6,6 +6,8 @@ from future_skills.alerts.rendering import render_mails
 from future_skills.config import Settings
 from future_skills.drift.realised import Decay
 
+METRIC_NAMES = {"ap_high": "AP(HIGH)", "macro_f1": "macro-F1"}
+
 
 def decay_alert(settings: Settings, decay: Decay) -> list[Mail]:
     """Tell the data scientists that a version decays; once per version, metric and month, as it stays so for weeks."""
@@ -16,6 +18,6 @@ def decay_alert(settings: Settings, decay: Decay) -> list[Mail]:
         "decay",
         f"{decay.version}/{decay.metric}/{decay.week:%Y-%m}",
         decay=decay,
-        metric={"ap_high": "AP(HIGH)", "macro_f1": "macro-F1"}[decay.metric],
+        metric=METRIC_NAMES[decay.metric],
         link=dag_link(settings, "future_skills_drift"),
     )

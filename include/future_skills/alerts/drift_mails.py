@@ -85,7 +85,7 @@ def _sample(connection: Connection, store: Store, settings: Settings, batch_id: 
 
 
 def unmailed_reports(connection: Connection, horizon_years: int) -> list[DriftReportRow]:
-    """Reports of the last week that drift or are unknown and that no mail in the outbox is about, oldest first.
+    """Reports of the last week whose drift alert or data alarm is not in the outbox, oldest first.
 
     A run of the drift DAG that was started for several batches at once, or that broke off, leaves such reports.
     """

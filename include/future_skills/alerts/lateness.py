@@ -37,16 +37,29 @@ class Late:
         """How many days a new dataset may take."""
         return LATE_AFTER.days
 
+    @property
+    def dag_id(self) -> str:
+        """The DAG that should have made it."""
+        return DAG_OF_STAGE[self.stage]
+
 
 def find_late(connection: Connection, settings: Settings, now: datetime) -> Late | None:
-    """What is late at `now`, or None; an installation without any dataset is late from its first watch on. Commits.
+    """What is late at `now`, as `look_for_late`; keeps when the first watch was. Commits."""
+    with connection:
+        if read_setting(connection, WATCHED_SINCE) is None:
+            write_setting(connection, WATCHED_SINCE, now.isoformat())
+        return look_for_late(connection, settings, now)
+
+
+def look_for_late(connection: Connection, settings: Settings, now: datetime) -> Late | None:
+    """What is late at `now`, or None; an installation without any dataset is late from its first watch on. Only reads.
 
     A dataset is late after 8 days; its predictions, where a model is deployed, and their drift report after 24 hours.
     """
-    with connection:
-        watched_since = _watched_since(connection, now)
-        state = fetch_row(connection, read_sql("alerts/lateness"), {"horizon_years": settings.horizon_years})
+    state = fetch_row(connection, read_sql("alerts/lateness"), {"horizon_years": settings.horizon_years})
     if state is None:
+        kept = read_setting(connection, WATCHED_SINCE)
+        watched_since = datetime.fromisoformat(kept) if kept else now
         return Late("dataset", watched_since, None) if now - watched_since > LATE_AFTER else None
     if now - state["accepted_at"] > LATE_AFTER:
         return Late("dataset", state["accepted_at"], state["dataset_id"])
@@ -56,12 +69,3 @@ def find_late(connection: Connection, settings: Settings, now: datetime) -> Late
     if state["finished_at"] and not state["reported"] and now - state["finished_at"] > PART_LATE_AFTER:
         return Late("drift_report", state["finished_at"], state["dataset_id"])
     return None
-
-
-def _watched_since(connection: Connection, now: datetime) -> datetime:
-    """When the watch first looked, kept at that time."""
-    kept = read_setting(connection, WATCHED_SINCE)
-    if kept is None:
-        write_setting(connection, WATCHED_SINCE, now.isoformat())
-        return now
-    return datetime.fromisoformat(kept)

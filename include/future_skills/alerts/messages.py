@@ -8,17 +8,17 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.alerts.digest import read_digest
 from future_skills.alerts.digest_plots import digest_plots
-from future_skills.alerts.lateness import DAG_OF_STAGE, Late
+from future_skills.alerts.lateness import Late
 from future_skills.alerts.mail import Mail
 from future_skills.alerts.outbox import GivenUp
 from future_skills.alerts.rendering import NO_PICTURES, render_mails
 from future_skills.alerts.words import WORDS
 from future_skills.config import Settings
 from future_skills.ledger.batches import BatchRow
+from future_skills.ledger.deployments import Kind
 from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.ledger.versions import EvaluationRow
 from future_skills.registry.approvals import ApprovalRequest
-from future_skills.registry.deployment import Kind
 
 LONGEST_ERROR = 4_000
 UNDELIVERED = "undelivered"
@@ -32,7 +32,8 @@ def dag_link(settings: Settings, dag_id: str) -> str:
     return f"{settings.base_url.rstrip('/')}/dags/{quote(dag_id, safe='')}"
 
 
-def _dashboard_link(settings: Settings) -> str:
+def dashboard_link(settings: Settings) -> str:
+    """The dashboard's first page, inside Airflow."""
     return f"{settings.base_url.rstrip('/')}{DASHBOARD}"
 
 
@@ -61,7 +62,7 @@ def drift_alert(
         worst=report.worst_column,
         since=since or {},
         thresholds=settings.drift,
-        link=_dashboard_link(settings),
+        link=dashboard_link(settings),
     )
 
 
@@ -77,7 +78,8 @@ def data_alarm(settings: Settings, report: DriftReportRow) -> list[Mail]:
         report.dataset_id,
         report=report,
         unknown={name: report.columns[name] for name in report.unknown_columns},
-        link=_dashboard_link(settings),
+        lost=report.lost_rows,
+        link=dashboard_link(settings),
     )
 
 
@@ -180,7 +182,6 @@ def task_failure(
 
 def late_chain(settings: Settings, late: Late) -> list[Mail]:
     """Tell DevOps what is late; one mail for each gap, however long it lasts."""
-    dag_id = DAG_OF_STAGE[late.stage]
     return render_mails(
         settings,
         settings.mail.devops,
@@ -188,9 +189,9 @@ def late_chain(settings: Settings, late: Late) -> list[Mail]:
         "late_chain",
         f"{late.stage}/{late.dataset_id or late.since.isoformat()}",
         late=late,
-        dag_id=dag_id,
+        dag_id=late.dag_id,
         schedule=settings.weekly_schedule,
-        link=dag_link(settings, dag_id),
+        link=dag_link(settings, late.dag_id),
     )
 
 
@@ -230,5 +231,5 @@ def weekly_digest(settings: Settings, connection: Connection, batch: BatchRow) -
         pictures=digest_plots(digest, WORDS[settings.future_skills_language]),
         batch=batch,
         digest=digest,
-        link=_dashboard_link(settings),
+        link=dashboard_link(settings),
     )

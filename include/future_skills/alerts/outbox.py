@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from typing import Any
 
 from psycopg2.extensions import connection as Connection
@@ -49,6 +50,10 @@ class SendSummary:
     failed: int = 0
     given_up: tuple[GivenUp, ...] = ()
 
+    def joined(self, other: "SendSummary") -> "SendSummary":
+        """What became of both rounds."""
+        return SendSummary(self.sent + other.sent, self.failed + other.failed, (*self.given_up, *other.given_up))
+
 
 def enqueue(connection: Connection, mails: Iterable[Mail]) -> int:
     """Put mails into the outbox, in the caller's transaction; returns how many were new."""
@@ -77,11 +82,7 @@ def send_outbox(connection: Connection, mail_settings: MailSettings, limit: int 
     except OSError as error:  # smtplib.SMTPException is one
         if not outcomes:
             outcomes.append(_postpone_due(connection, mail_settings, error))
-    return SendSummary(
-        sum(outcome.sent for outcome in outcomes),
-        sum(outcome.failed for outcome in outcomes),
-        tuple(mail for outcome in outcomes for mail in outcome.given_up),
-    )
+    return reduce(SendSummary.joined, outcomes, SendSummary())
 
 
 def _send_round(

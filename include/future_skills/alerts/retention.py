@@ -18,6 +18,8 @@ MARKS_KEPT = timedelta(hours=48)
 """Of mails sent past the outbox: each belongs to a day."""
 ORPHANS_KEPT = timedelta(hours=24)
 SWEPT = ("datasets", "batches", "reports", "experiments", "models")
+DRAFTS_ALONE = ("approvals", SENT_FOLDER)
+"""Folders of which nothing but drafts is ever an orphan."""
 MODEL_FILE = re.compile(r"future_skills_model_v(\d+)\.(?:.+\.)?(?:pkl|json)")
 EVALUATION_FILE = re.compile(r"future_skills_model_v\d+\.evaluation-(\d+)\.html")
 DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
@@ -28,14 +30,14 @@ def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta =
     """Delete old changes, mails that are settled, and orphans older than `kept`; returns how many, by kind.
 
     Of the store only the folders SWEPT are touched, and there only whole folders without a ledger row, model files of
-    numbers that were never registered, reports of evaluations that were never recorded, and drafts. Where the ledger is
-    empty nothing is an orphan: it is more likely that the ledger is the wrong one.
+    numbers that were never registered and reports of evaluations that were never recorded; and drafts anywhere.
+    Where the ledger is empty nothing is an orphan: it is more likely that the ledger is the wrong one.
     """
     before = now - kept
     datasets, batches = _folders(store, "datasets", before), _folders(store, "batches", before)
     reports, experiments = _folders(store, "reports", before), _folders(store, "experiments", before)
     models, evaluations = _model_files(store, MODEL_FILE, before), _model_files(store, EVALUATION_FILE, before)
-    drafts = [path for name in SWEPT for path in _drafts(store, name, before)]
+    drafts = _drafts(store, before)
     with connection:
         changes = execute(connection, "DELETE FROM future_skills_ops.prediction_change WHERE at < %s", (now - CHANGES_KEPT,))
         mails = _forget_mails(connection, now)
@@ -113,8 +115,11 @@ def _model_files(store: Store, kind: re.Pattern[str], before: datetime) -> list[
     return [path for path in _children(store.path("models")) if kind.fullmatch(path.name) and _is_older(path, before)]
 
 
-def _drafts(store: Store, name: str, before: datetime) -> list[UPath]:
-    return [path for path in _files(store.path(name)) if DRAFT_FILE.fullmatch(path.name) and _is_older(path, before)]
+def _drafts(store: Store, before: datetime) -> list[UPath]:
+    """Old drafts in the folders that are swept, and beside the pages and the pointer, which stand in the store itself."""
+    found = [path for path in _children(store.root) if not path.is_dir()]
+    found += [path for name in (*SWEPT, *DRAFTS_ALONE) for path in _files(store.path(name))]
+    return [path for path in found if DRAFT_FILE.fullmatch(path.name) and _is_older(path, before)]
 
 
 def _remove(found: list[UPath], known: set[str], key: Callable[[UPath], str]) -> int:

@@ -29,7 +29,10 @@ class WatchedColumn:
 
 @dataclass(frozen=True)
 class ColumnDrift:
-    """What became of one column; `drift` is None, and `problem` says why, when it is unknown; `value` then need not be known."""
+    """What became of one column; `drift` is None, and `problem` says why, when it is unknown; `value` then need not be known.
+
+    `lost` says which sources of the whole export lost rows: those it had before, and has now.
+    """
 
     kind: Kind
     method: Method
@@ -39,10 +42,11 @@ class ColumnDrift:
     problem: Problem | None = None
     missing: dict[str, int] | None = None
     new_categories: list[str] | None = None
+    lost: dict[str, list[int]] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """As the ledger keeps it, without what there is nothing to say about."""
-        optional = ("problem", "missing", "new_categories")
+        optional = ("problem", "missing", "new_categories", "lost")
         return {name: value for name, value in asdict(self).items() if value is not None or name not in optional}
 
 

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from future_skills.drift.columns import ColumnDrift, Problem, WatchedColumn
@@ -31,8 +30,7 @@ class Comparison:
 def compare_samples(reference: Sample, current: Sample, watched: list[WatchedColumn]) -> Comparison:
     """Compare every watched column; one with a problem is unknown, and not on the page."""
     missing = {
-        column.name: {"reference": _missing(reference, column.name), "current": _missing(current, column.name)}
-        for column in watched
+        column.name: {"reference": reference.missing(column.name), "current": current.missing(column.name)} for column in watched
     }
     problems = {column.name: _problem(reference, current, column, missing[column.name]) for column in watched}
     comparable = [column for column in watched if problems[column.name] is None]
@@ -52,11 +50,6 @@ def compare_samples(reference: Sample, current: Sample, watched: list[WatchedCol
             new_categories=_new_categories(reference, current, column) or None,
         )
     return Comparison(columns, snapshot)
-
-
-def _missing(sample: Sample, column: str) -> int:
-    values = sample.values(column)
-    return int(values.replace([np.inf, -np.inf], np.nan).isna().sum()) if values.dtype.kind == "f" else int(values.isna().sum())
 
 
 def _problem(reference: Sample, current: Sample, column: WatchedColumn, missing: dict[str, int]) -> Problem | None:

@@ -9,6 +9,7 @@ from psycopg2.extensions import connection as Connection
 from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
 from future_skills.dataset.reading import Dataset, DatasetChangedError, load_dataset
+from future_skills.domain import MissingExtraError
 from future_skills.drift.realised import measure_decisions
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow, get_dataset
@@ -26,8 +27,8 @@ from future_skills.model.backtest import PAIR, later_decisions
 from future_skills.model.cuts import Cuts, levels_of
 from future_skills.model.scores import scores_of
 from future_skills.prediction.responsible import Committee
-from future_skills.store.artifacts import ArtifactMissingError, Store
-from future_skills.store.signing import SigningKeys
+from future_skills.store.artifacts import ArtifactMissingError, ForeignArtifactError, Store
+from future_skills.store.signing import SigningKeys, UntrustedArtifactError
 
 REALISE_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_realise'))"
 NAMED = 20
@@ -41,7 +42,8 @@ def realise_decisions(
     """Measure past predictions on the decisions that each dataset up to this one brought, and keep them by week.
 
     The predictions are those that were the newest when the dataset was exported: what HR could see when it decided. What
-    was measured before is left alone; returns a line for each dataset measured now. Raises UnknownDatasetError.
+    was measured before is left alone; returns a line for each dataset measured now. A version that cannot be read is named
+    as the reason why nothing is measured of it, and stops no other. Raises UnknownDatasetError.
     """
     with connection:
         horizon = get_dataset(connection, dataset_id).horizon_years
@@ -91,9 +93,11 @@ def _decisions(
         return nothing, "its labels are not decisions of the same kind as the dataset's before"
     try:
         datasets = {row.dataset_id: load_dataset(store, row) for row in rows}
+        return predicted_decisions(store, keys, version, *(datasets[row.dataset_id] for row in rows)), None
     except (ArtifactMissingError, DatasetChangedError) as error:
         return nothing, str(error)
-    return predicted_decisions(store, keys, version, *(datasets[row.dataset_id] for row in rows)), None
+    except (UntrustedArtifactError, ForeignArtifactError, MissingExtraError) as error:
+        return nothing, f"version {version.version} cannot be read: {error}"
 
 
 def _keep(

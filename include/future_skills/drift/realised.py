@@ -1,6 +1,6 @@
 """What predictions are worth on decisions that HR made after them, and whether a model decays."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ from psycopg2.extensions import connection as Connection
 from future_skills.config import GateSettings, Settings
 from future_skills.database import fetch_value
 from future_skills.domain import LEVELS
+from future_skills.ledger.chains import forget_stage, record_stage
 from future_skills.ledger.realised import decisions_of
 from future_skills.ledger.versions import champion, get_version, newest_evaluation
 from future_skills.model import metrics, resampling
@@ -96,6 +97,18 @@ def decay(connection: Connection, settings: Settings, version: str | None = None
         if ci is not None and ci[1] < threshold:
             return Decay(row.version, metric, value, (ci[0], ci[1]), len(rows), threshold, week)
     return None
+
+
+def watch_decay(connection: Connection, settings: Settings, dataset_id: str) -> Decay | None:
+    """`decay` of the deployed version, kept as a stage of the chain that showed it; taken back when it shows no more."""
+    found = decay(connection, settings)
+    with connection:
+        if found is None:
+            forget_stage(connection, dataset_id, "decay")
+        else:
+            facts = {**asdict(found), "week": found.week.isoformat()}
+            record_stage(connection, dataset_id, "decay", "decays", **facts)
+    return found
 
 
 def _thresholds(promised: dict[str, Any], measured: dict[str, Any], n: int, settings: Settings) -> dict[str, float]:

@@ -29,7 +29,7 @@ class BatchUnfinishedError(FutureSkillsError):
 
 
 def report_drift(connection: Connection, store: Store, settings: Settings, batch_id: str) -> DriftReportRow:
-    """Report how far a batch moved from the first one of its version; reported before, the same row is returned.
+    """Report how far a batch moved from the first whole one of its version; reported before, the same row is returned.
 
     The files come first and are replaced by a retry; the row makes them count. Of several batches of a dataset only the
     first report is counted. Raises UnknownBatchError, BatchUnfinishedError, ArtifactMissingError, DatasetChangedError.
@@ -43,13 +43,12 @@ def report_drift(connection: Connection, store: Store, settings: Settings, batch
             raise BatchUnfinishedError(
                 f"Batch {batch_id} is {batch.state}: its drift is reported once future_skills_prediction has finished it."
             )
-        first = first_batch_of(connection, batch) or batch
         lost = _lost_rows(connection, settings, batch)
-    reference, current = _load_both(connection, store, settings, first, batch)
+    reference, current = _load_both(connection, store, settings, batch)
     with_target = reference.decided is not None and current.decided is not None
     with threadpool_limits(settings.threads):
         comparison = compare_samples(reference, current, watched_columns(settings.drift, with_target=with_target))
-    columns = mark_halved(comparison.columns) if lost else comparison.columns
+    columns = mark_halved(comparison.columns, lost) if lost else comparison.columns
     verdict = judge_columns(columns, settings.drift)
     summary = _summary(reference, current, columns, verdict, lost)
     page = with_heading(comparison.page(), summary, columns, _names(summary, batch))
@@ -57,23 +56,27 @@ def report_drift(connection: Connection, store: Store, settings: Settings, batch
         "html_uri": store.replace(f"reports/{batch_id}/drift.html", page.encode()),
         "json_uri": store.replace(f"reports/{batch_id}/drift.json", to_json(summary, indent=2).encode()),
     }
-    return _record(connection, batch, first, summary, uris)
+    return _record(connection, batch, reference.batch, summary, uris)
 
 
-def _lost_rows(connection: Connection, settings: Settings, batch: BatchRow) -> list[str]:
+def _lost_rows(connection: Connection, settings: Settings, batch: BatchRow) -> dict[str, list[int]]:
     """Sources that lost half their rows since the batch before, of whatever version."""
     before = previous_batch(connection, batch)
     if before is None:
-        return []
+        return {}
     counts = [row_counts(get_dataset(connection, one.dataset_id).manifest, one.pairs) for one in (before, batch)]
     return lost_rows(counts[0], counts[1], settings.dataset.largest_drop)
 
 
-def _load_both(
-    connection: Connection, store: Store, settings: Settings, first: BatchRow, batch: BatchRow
-) -> tuple[Sample, Sample]:
+def _load_both(connection: Connection, store: Store, settings: Settings, batch: BatchRow) -> tuple[Sample, Sample]:
+    """The reference and the batch. A broken batch is no reference; where there is no whole one, this one is its own.
+
+    Where this one is not whole either, a value that is always missing must not hide the other columns: they are compared.
+    """
     current = load_sample(connection, store, settings, batch)
-    if first.batch_id == batch.batch_id:
+    with connection:
+        first = first_batch_of(connection, batch) or (None if current.whole else first_batch_of(connection, batch, whole=False))
+    if first is None:
         return current, current
     reference = load_sample(connection, store, settings, first)
     if (reference.decided is None) != (current.decided is None):
@@ -82,15 +85,16 @@ def _load_both(
 
 
 def _summary(
-    reference: Sample, current: Sample, columns: dict[str, ColumnDrift], verdict: Verdict, lost: list[str]
+    reference: Sample, current: Sample, columns: dict[str, ColumnDrift], verdict: Verdict, lost: dict[str, list[int]]
 ) -> dict[str, Any]:
     """What drift.json holds."""
+    fell = [f"{source} fell from {before} to {now}" for source, (before, now) in lost.items()]
     return {
         "reference": _described(reference),
         "current": _described(current),
         "columns": {name: column.to_dict() for name, column in columns.items()},
         **asdict(verdict),
-        "alarms": [f"Rows were lost since the batch before: {', '.join(lost)}."] if lost else [],
+        "alarms": [f"Rows were lost since the batch before: {', '.join(fell)}."] if lost else [],
     }
 
 
@@ -113,7 +117,7 @@ def _names(summary: dict[str, Any], batch: BatchRow) -> dict[str, str]:
         "verdict": "Data alarm" if summary["broken"] else "Drift" if summary["drifted"] else "No drift",
         "current": f"Batch {batch.batch_id}",
         "reference": summary["reference"]["batch_id"],
-        "origin": f", the first of version {batch.version}",
+        "origin": f", the first whole one of version {batch.version}",
     }
 
 

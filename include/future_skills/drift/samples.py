@@ -3,6 +3,7 @@
 import io
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from psycopg2.extensions import connection as Connection
 
@@ -35,6 +36,16 @@ class Sample:
         if column == "target" and self.decided is not None:
             return self.decided
         return self.rows[column]
+
+    def missing(self, column: str) -> int:
+        """How many values of a watched column are none, or no finite number."""
+        values = self.values(column)
+        return int((values.replace([np.inf, -np.inf], np.nan) if values.dtype.kind == "f" else values).isna().sum())
+
+    @property
+    def whole(self) -> bool:
+        """Are there rows, and no value missing in them?"""
+        return len(self.rows) > 0 and not any(self.missing(column) for column in [*TEXTS, *NUMBERS])
 
 
 def load_sample(connection: Connection, store: Store, settings: Settings, batch: BatchRow) -> Sample:

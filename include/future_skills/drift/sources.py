@@ -9,13 +9,13 @@ SMALLEST_SOURCE = 20
 """Rows below which losing half of them is nothing unusual."""
 
 
-def lost_rows(before: dict[str, int], now: dict[str, int], largest_drop: float) -> list[str]:
-    """A sentence for every source, by name, that has at most the share `largest_drop` of the rows it had."""
-    return [
-        f"{name} fell from {before[name]} to {now.get(name, 0)}"
+def lost_rows(before: dict[str, int], now: dict[str, int], largest_drop: float) -> dict[str, list[int]]:
+    """Every source that has at most the share `largest_drop` of the rows it had, with its rows [before, now]."""
+    return {
+        name: [before[name], now.get(name, 0)]
         for name in sorted(before)
         if before[name] >= SMALLEST_SOURCE and now.get(name, 0) <= largest_drop * before[name]
-    ]
+    }
 
 
 def row_counts(manifest: dict[str, Any], pairs: int) -> dict[str, int]:
@@ -23,6 +23,6 @@ def row_counts(manifest: dict[str, Any], pairs: int) -> dict[str, int]:
     return {**manifest.get("source_rows", {}), "scored pairs": pairs}
 
 
-def mark_halved(columns: dict[str, ColumnDrift]) -> dict[str, ColumnDrift]:
-    """Every column as unknown because rows were lost; the distances stay, to be looked at."""
-    return {name: replace(column, drift=None, problem=column.problem or "halved") for name, column in columns.items()}
+def mark_halved(columns: dict[str, ColumnDrift], lost: dict[str, list[int]]) -> dict[str, ColumnDrift]:
+    """Every column as unknown because of the rows that were `lost`; the distances stay, to be looked at."""
+    return {name: replace(column, drift=None, problem=column.problem or "halved", lost=lost) for name, column in columns.items()}

@@ -1,5 +1,6 @@
 """A company's data as frames: what a CSV folder or the generator yields and the loader takes."""
 
+import unicodedata
 from dataclasses import dataclass
 
 import pandas as pd
@@ -28,5 +29,6 @@ class Company:
 
 
 def name_key(name: str) -> str:
-    """What two names must not share: case and white space do not tell roles or skills apart."""
-    return " ".join(name.split()).casefold()
+    """What two names must not share: they look the same to a person, or differ by case, white space or width alone."""
+    visible = "".join(character for character in unicodedata.normalize("NFKC", name) if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFKC", " ".join(visible.split()).casefold())

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from future_skills.hr.company import Company, InterchangeError, name_key
-from future_skills.hr.csv_rows import CsvFile, read_rows
+from future_skills.hr.csv_rows import CsvFile, read_rows, shortened
 
 Parser = Callable[[str], Any]
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\u202a-\u202e\u2066-\u2069]")
+"""No text has them: they end, hide or turn round what comes after."""
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*", re.ASCII)
 MAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -40,8 +42,8 @@ def integer(lowest: int, highest: int) -> Parser:
     """A whole number within a range, both ends included."""
 
     def parse(value: str) -> int:
-        if not re.fullmatch(r"\s*\d{1,9}\s*", value) or not lowest <= int(value) <= highest:
-            raise ValueError(f"is {value!r}, not a whole number from {lowest} to {highest}")
+        if not re.fullmatch(r"\s*\d{1,9}\s*", value, re.ASCII) or not lowest <= int(value) <= highest:
+            raise ValueError(f"is {shortened(value)!r}, not a whole number from {lowest} to {highest}")
         return int(value)
 
     return parse
@@ -51,12 +53,9 @@ def number(lowest: float = -math.inf, highest: float = math.inf) -> Parser:
     """A finite number within a range, both ends included."""
 
     def parse(value: str) -> float:
-        try:
-            result = float(value)
-        except ValueError:
-            raise ValueError(f"is {value!r}, not a number") from None
+        result = float(value) if NUMBER.fullmatch(value) else math.nan
         if not math.isfinite(result) or not lowest <= result <= highest:
-            raise ValueError(f"is {value}, not a finite number from {lowest:g} to {highest:g}")
+            raise ValueError(f"is {shortened(value)!r}, not a finite number from {lowest:g} to {highest:g}")
         return result
 
     return parse
@@ -65,7 +64,7 @@ def number(lowest: float = -math.inf, highest: float = math.inf) -> Parser:
 def level(value: str) -> str:
     """LOW, MEDIUM or HIGH."""
     if value not in {"LOW", "MEDIUM", "HIGH"}:
-        raise ValueError(f"is {value!r}, not LOW, MEDIUM or HIGH")
+        raise ValueError(f"is {shortened(value)!r}, not LOW, MEDIUM or HIGH")
     return value
 
 
@@ -74,14 +73,14 @@ def iso_date(value: str) -> str:
     try:
         return date.fromisoformat(value.strip()).isoformat()
     except ValueError:
-        raise ValueError(f"is {value!r}, not a date such as 2026-11-23") from None
+        raise ValueError(f"is {shortened(value)!r}, not a date such as 2026-11-23") from None
 
 
 def mail_address(value: str) -> str:
     """An address of at most 254 characters."""
     address: str = text(254)(value)
     if not MAIL.fullmatch(address):
-        raise ValueError(f"is {value!r}, not an e-mail address")
+        raise ValueError("is no e-mail address")  # whose it is belongs into no log
     return address
 
 
@@ -156,9 +155,11 @@ def _refuse_duplicates(file: CsvFile, key: list[str]) -> None:
     if repeated.any():
         position = int(repeated.to_numpy().argmax())
         first = int((folded == folded.iloc[position]).all(axis=1).to_numpy().argmax())
+        value = "the same" if key == ["email"] else file.frame[key].iloc[position].tolist()
         raise InterchangeError(
-            f"{file.path}, line {file.lines[position]}, column {', '.join(key)}: {file.frame[key].iloc[position].tolist()} "
-            f"stands on line {file.lines[first]} already (case and spaces do not count). Remove one of the two."
+            f"{file.path}, line {file.lines[position]}, column {', '.join(key)}: {value} "
+            f"stands on line {file.lines[first]} already (case, spaces and ways to encode a letter do not "
+            "count). Remove one of the two."
         )
 
 
@@ -168,6 +169,6 @@ def _refuse_unknown(file: CsvFile, column: str, known: CsvFile) -> None:
     unknown = exploded[~exploded.isin(names)]
     if len(unknown):
         raise InterchangeError(
-            f"{file.path}, line {file.lines[int(unknown.index[0])]}, column {column}: {unknown.iloc[0]!r} is not in "
+            f"{file.path}, line {file.lines[int(unknown.index[0])]}, column {column}: {shortened(unknown.iloc[0])!r} is not in "
             f"{known.path.name}. Add it there, or correct the name here."
         )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import read_sql
-from future_skills.database import fetch_rows, fetch_value
+from future_skills.database import fetch_row, fetch_rows, fetch_value
 from future_skills.domain import LEDGER_SCHEMA
 from future_skills.hr.schema import REQUIRED_COLUMNS, missing_from_hr
 
@@ -24,11 +24,12 @@ DASHBOARD_ROLE = "future_skills_dashboard"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at, whether it is as needed, and what to do when it is not."""
+    """What was looked at, whether it is as needed, and what to do when it is not; `advisory`: the pipeline works all the same."""
 
     subject: str
     passed: bool
     advice: str = ""
+    advisory: bool = False
 
 
 def grants_sql(role: str) -> str:
@@ -41,14 +42,14 @@ def grants_sql(role: str) -> str:
     writes = [
         f"GRANT SELECT, {', '.join(rights)} ON public.{table} TO {_quoted(role)};" for table, rights in WRITE_RIGHTS.items()
     ]
-    pipeline = read_sql("grants").format(
+    return read_sql("grants").format(
         role=_quoted(role),
         name="'" + role.replace("'", "''") + "'",
         schema=LEDGER_SCHEMA,
         reads="\n".join(reads),
         writes="\n".join(writes),
+        dashboard=dashboard_grants_sql(role),
     )
-    return f"{pipeline}\n{dashboard_grants_sql(role)}"
 
 
 def dashboard_grants_sql(role: str) -> str:
@@ -80,7 +81,17 @@ def check_database(connection: Connection) -> list[Finding]:
         connection, "SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = %s", (LEDGER_SCHEMA,)
     )
     findings.append(Finding(f"the schema {LEDGER_SCHEMA}, ours to fill", bool(owned), "run what `make hr-grants` prints"))
-    return findings
+    excess = _excess(connection)
+    advice = f"this role {', '.join(excess)}: let HR_DSN name the role that `make hr-grants` makes, and no other"
+    return [*findings, Finding("no right beyond these", not excess, advice, advisory=True)]
+
+
+def _excess(connection: Connection) -> list[str]:
+    """What the role may do and the pipeline never does."""
+    row = fetch_row(
+        connection, read_sql("excess_rights"), {"sources": [table for table in REQUIRED_COLUMNS if table not in WRITE_RIGHTS]}
+    )
+    return [words for words, held in (row or {}).items() if held]
 
 
 def _lacking(connection: Connection, table: str, rights: tuple[str, ...]) -> list[str]:

@@ -11,7 +11,7 @@ REQUIRED_COLUMNS: dict[str, frozenset[str]] = {
     "future_skills_skill": frozenset({"id", "name", "category"}),
     "future_skills_markettrend": frozenset({"id", "year", "sector", "trend_score"}),
     "future_skills_economicreport": frozenset({"id", "year", "indicator", "value", "sector"}),
-    "future_skills_employee": frozenset({"id", "department", "job_role_id", "current_skills"}),
+    "future_skills_employee": frozenset({"id", "job_role_id", "current_skills"}),
     "future_skills_employee_skills": frozenset({"employee_id", "skill_id"}),
     "future_skills_hrinvestmentrecommendation": frozenset(
         {"id", "job_role_id", "skill_id", "horizon_years", "priority_level", "rationale", "created_at"}

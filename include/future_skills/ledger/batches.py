@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from psycopg2.extensions import connection as Connection
 
+from future_skills.config import read_sql
 from future_skills.database import fetch_row, fetch_rows
 from future_skills.domain import FutureSkillsError, Language, PairScope
 from future_skills.ledger.datasets import DatasetRow
@@ -64,14 +65,13 @@ def list_shards(connection: Connection, batch_id: str) -> list[ShardRow]:
     return [ShardRow(**row) for row in rows]
 
 
-def first_batch_of(connection: Connection, like: BatchRow) -> BatchRow | None:
-    """The first batch scored and audited by the same version in the same scope and horizon, or None."""
-    row = fetch_row(
-        connection,
-        "SELECT * FROM future_skills_ops.prediction_batch WHERE (version, pair_scope, horizon_years) = (%s, %s, %s)"
-        " AND state IN ('published', 'withheld') ORDER BY planned_at LIMIT 1",
-        (like.version, like.pair_scope, like.horizon_years),
-    )
+def first_batch_of(connection: Connection, like: BatchRow, *, whole: bool = True) -> BatchRow | None:
+    """The first other batch finished by the same version in the same scope and horizon whose data was not broken, or None.
+
+    Its drift report says that it was not, or there is none yet; `whole`: nor was a value missing.
+    """
+    parameters = {**vars(like), "whole": whole}
+    row = fetch_row(connection, read_sql("drift/first_batch"), parameters)
     return BatchRow(**row) if row else None
 
 

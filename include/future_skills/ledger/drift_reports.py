@@ -16,10 +16,11 @@ class UnknownReportError(FutureSkillsError):
 
 @dataclass(frozen=True)
 class DriftReportRow:
-    """A row of `drift_report`: one batch compared with the first batch its version scored.
+    """A row of `drift_report`: one batch compared with the first whole batch its version scored.
 
     `columns` maps a column to {kind, method, threshold, value, drift}, and where there is something to say, `missing`
-    ({reference, current}: values that are no number or text) and `new_categories`. A column whose `drift` is None is unknown.
+    ({reference, current}: values that are no number or text), `new_categories`, and `lost` (source -> rows before and now). A
+    column whose `drift` is None is unknown, and its `problem` says why.
     """
 
     report_id: int
@@ -47,6 +48,11 @@ class DriftReportRow:
         return [name for name, column in self.columns.items() if column["drift"] is None]
 
     @property
+    def lost_rows(self) -> dict[str, list[int]]:
+        """Each source that lost half its rows, with its rows [before, now]."""
+        return {source: rows for column in self.columns.values() for source, rows in (column.get("lost") or {}).items()}
+
+    @property
     def worst_column(self) -> str | None:
         """The drifting column that is the most times above its threshold, or None."""
         drifted = {name: self.columns[name] for name in self.drifted_columns}
@@ -68,12 +74,13 @@ def report_of_batch(connection: Connection, batch_id: str) -> DriftReportRow | N
     return DriftReportRow(**row) if row else None
 
 
-def newest_reports(connection: Connection, horizon_years: int, limit: int) -> list[DriftReportRow]:
-    """The counted reports of the newest datasets of a horizon, one per dataset, newest first."""
+def newest_reports(connection: Connection, horizon_years: int, limit: int, *, counted_only: bool = True) -> list[DriftReportRow]:
+    """The counted reports of the newest datasets of a horizon, one per dataset, newest first; or those not counted too."""
     rows = fetch_rows(
         connection,
         "SELECT drift_report.* FROM future_skills_ops.drift_report JOIN future_skills_ops.dataset USING (dataset_id)"
-        " WHERE counted AND drift_report.horizon_years = %s ORDER BY as_of DESC, dataset.created_at DESC LIMIT %s",
-        (horizon_years, limit),
+        " WHERE (counted OR NOT %s) AND drift_report.horizon_years = %s"
+        " ORDER BY as_of DESC, dataset.created_at DESC, report_id DESC LIMIT %s",
+        (counted_only, horizon_years, limit),
     )
     return [DriftReportRow(**row) for row in rows]

@@ -6,7 +6,7 @@ from typing import Any
 
 from psycopg2.extensions import connection as Connection
 
-from future_skills.database import fetch_row, fetch_rows, fetch_value
+from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
 from future_skills.domain import FeatureSet, FutureSkillsError, LabelSource, Verdict
 from future_skills.store.signing import Artifact
 
@@ -86,6 +86,12 @@ def get_version(connection: Connection, version: str) -> VersionRow:
         has = f"the newest are {known} (all: MODEL_REGISTRY.md)" if known else "nothing was trained yet"
         raise UnknownVersionError(f"The ledger has no model version {version!r}: {has}.")
     return _version(row)
+
+
+def lock_version(connection: Connection, version: str) -> VersionRow:
+    """The version of that name, which nobody else changes until the caller's transaction ends. Raises UnknownVersionError."""
+    execute(connection, "SELECT 1 FROM future_skills_ops.model_version WHERE version = %s FOR UPDATE", (version,))
+    return get_version(connection, version)
 
 
 def list_versions(connection: Connection) -> list[VersionRow]:

@@ -1,5 +1,6 @@
 """The estimators a training may use: one table, one entry each."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -134,6 +135,10 @@ def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: i
     if unknown:
         known = ", ".join(sorted(estimator.get_params(deep=False)))
         raise InvalidParametersError(f"{name} has no hyperparameter {', '.join(unknown)}; it has {known}.")
+    try:
+        json.dumps(dict(parameters), allow_nan=False)  # the ledger keeps them
+    except (TypeError, ValueError):
+        raise InvalidParametersError(f"{name}: a hyperparameter is no finite number, or nothing that JSON can say.") from None
     estimator.set_params(**parameters)
     try:
         estimator._validate_params()  # scikit-learn's own check, before hours of fitting rather than after

@@ -161,6 +161,7 @@ def slices_plot(slices: list[dict[str, Any]]) -> Figure:
             "name": label,
             "x": [one[key] for one in largest],
             "y": names,
+            "cliponaxis": False,
             "marker": {"color": colour, "size": 12, "symbol": symbol, "line": {"width": 3 if key == "base_rate" else 0}},
         }
         for key, label, colour, symbol in (

@@ -1,6 +1,8 @@
 """The last look at a scored batch before anything is published."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from psycopg2.extensions import connection as Connection
 
@@ -19,8 +21,34 @@ DELETES_ALWAYS_ALLOWED = 20
 COUNTS = ("inserted", "updated", "unchanged", "deleted", "restored", "taken_over")
 
 
+@dataclass(frozen=True)
+class LevelShift:
+    """A level whose share among decided or undecided pairs (`side`) moved too far since the batch `since`."""
+
+    side: str
+    level: str
+    before: float
+    now: float
+    since: str
+
+
+@dataclass(frozen=True)
+class Deletions:
+    """Too many rows would be deleted at once: `rows` of the `stored` ones."""
+
+    rows: int
+    stored: int
+
+
+Unusual = LevelShift | Deletions
+
+
 class AuditFailedError(FutureSkillsError):
-    """A scored batch looks wrong: it is not published."""
+    """A scored batch looks wrong: it is not published. `unusual` is what may be the data's fault and is no error of a run."""
+
+    def __init__(self, message: str, batch: BatchRow | None = None, unusual: Sequence[Unusual] = ()) -> None:
+        super().__init__(message)
+        self.batch, self.unusual = batch, unusual
 
 
 def audit_batch(connection: Connection, store: Store, settings: Settings, batch_id: str) -> BatchRow:
@@ -35,16 +63,19 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
         counts = {name: sum(shard.counts.get(name, 0) for shard in shards) for name in COUNTS}
         levels = _levels(shards)
         create_stage(connection, batch_id)
+        unusual: list[Unusual] = [
+            *_deletions(connection, settings, batch, counts),
+            *_shares(connection, settings, batch, levels),
+        ]
         findings = [
             *_unscored(shards),
             *_staging(connection, batch, counts),
-            *_deletions(connection, settings, batch, counts),
-            *_shares(connection, settings, batch, levels),
+            *(_described(one, settings) for one in unusual),
         ]
         if findings:
             record_stage(connection, batch.dataset_id, "prediction", "audit failed", findings=findings)
     if findings:
-        raise AuditFailedError(f"Batch {batch_id} is not published: " + "; ".join(findings) + ".")
+        raise AuditFailedError(f"Batch {batch_id} is not published: " + "; ".join(findings) + ".", batch, unusual)
     write_monitoring(store, settings, batch, shards)
     with connection:
         execute(
@@ -81,7 +112,18 @@ def _staging(connection: Connection, batch: BatchRow, counts: dict[str, int]) ->
     return findings
 
 
-def _deletions(connection: Connection, settings: Settings, batch: BatchRow, counts: dict[str, int]) -> list[str]:
+def _described(unusual: Unusual, settings: Settings) -> str:
+    allowed = settings.prediction
+    if isinstance(unusual, Deletions):
+        share, rows = unusual.rows / max(unusual.stored, 1), f"{unusual.rows} of {unusual.stored} rows"
+        return f"{rows} would be deleted ({share:.0%}, allowed {allowed.largest_delete:.0%})"
+    return (
+        f"the share of {unusual.level} among {unusual.side} pairs moved by {unusual.now - unusual.before:+.0%} since batch "
+        f"{unusual.since} (allowed: {allowed.largest_level_shift:.0%}, PREDICTION__LARGEST_LEVEL_SHIFT)"
+    )
+
+
+def _deletions(connection: Connection, settings: Settings, batch: BatchRow, counts: dict[str, int]) -> list[Deletions]:
     if counts["deleted"] <= DELETES_ALWAYS_ALLOWED:
         return []
     before = fetch_value(
@@ -90,28 +132,21 @@ def _deletions(connection: Connection, settings: Settings, batch: BatchRow, coun
         " AND explanation ->> 'source' = 'future_skills'",
         (batch.horizon_years,),
     )
-    share, limit = counts["deleted"] / max(before, 1), settings.prediction.largest_delete
-    if share <= limit:
-        return []
-    return [f"{counts['deleted']} of {before} rows would be deleted ({share:.0%}, allowed {limit:.0%})"]
+    too_many = counts["deleted"] / max(before, 1) > settings.prediction.largest_delete
+    return [Deletions(counts["deleted"], before)] if too_many else []
 
 
-def _shares(connection: Connection, settings: Settings, batch: BatchRow, levels: dict[str, dict[str, int]]) -> list[str]:
+def _shares(connection: Connection, settings: Settings, batch: BatchRow, levels: dict[str, dict[str, int]]) -> list[LevelShift]:
     """Level shares against the batch published last in the same scope, decided and undecided pairs apart."""
     last = newest_published(connection, batch.horizon_years)
     if last is None or last.pair_scope != batch.pair_scope:
         return []
-    findings, limit = [], settings.prediction.largest_level_shift
+    shifts = []
     for side, now in levels.items():
         total, before = sum(now.values()), last.levels.get(side, {})
         total_before = sum(before.values())
         if min(total, total_before) < SMALLEST_SHARE_COMPARED:
             continue
-        for level in LEVELS:
-            shift = now[level] / total - before[level] / total_before
-            if abs(shift) > limit:
-                findings.append(
-                    f"the share of {level} among {side} pairs moved by {shift:+.0%} since batch {last.batch_id} "
-                    f"(allowed: {limit:.0%}, PREDICTION__LARGEST_LEVEL_SHIFT)"
-                )
-    return findings
+        shares = ((level, before[level] / total_before, now[level] / total) for level in LEVELS)
+        shifts += [LevelShift(side, level, old, new, last.batch_id) for level, old, new in shares]
+    return [shift for shift in shifts if abs(shift.now - shift.before) > settings.prediction.largest_level_shift]

@@ -41,7 +41,7 @@ def publish_batch(connection: Connection, settings: Settings, batch_id: str) -> 
     """
     with connection:
         execute(connection, PUBLISH_LOCK)
-        wait = f"{settings.prediction.lock_timeout.total_seconds():.0f}s"
+        wait = f"{settings.prediction.lock_timeout.total_seconds() * 1_000:.0f}ms"
         execute(connection, "SELECT set_config('lock_timeout', %s, true)", (wait,))
         batch = get_batch(connection, batch_id)
         if batch.state in {"published", "withheld"}:

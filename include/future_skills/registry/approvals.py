@@ -3,8 +3,8 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
 
 from psycopg2.extensions import connection as Connection
 
@@ -14,6 +14,14 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.versions import get_version
 
 LONGEST_REASON = 2_000
+RECORDED_LATE = timedelta(days=1)
+"""An answer that was given in time may be recorded this much later, when the ledger was down: until then nothing expires."""
+AUTOMATIC = "APPROVAL=auto"
+"""Who approves where nobody is asked."""
+ENDED_UNANSWERED = (
+    "the question ended without an answer: its task failed, or was given a state by hand, which is no approval. "
+    "Airflow's audit log of this run says by whom"
+)
 Decision = Literal["approved", "rejected"]
 Event = Literal["requested", "approved", "rejected", "expired", "superseded", "refused"]
 State = Literal["requested", "approved", "rejected", "expired", "superseded"]
@@ -85,15 +93,20 @@ def refused_answers(connection: Connection, request_id: str) -> int:
     return int(fetch_value(connection, query, (request_id,)))
 
 
-def undeployed_version(connection: Connection) -> str | None:
-    """The version approved last, while nothing was deployed since; None when there is none."""
+def outcome_of(connection: Connection, request_id: str, dag_run_id: str) -> dict[str, Any] | None:
+    """What became of the answer that a run brought: {event, counts, reason}, or None when nothing is recorded."""
     row = fetch_row(
         connection,
-        "SELECT version FROM (SELECT version, at FROM future_skills_ops.approval WHERE event = 'approved'"
-        " ORDER BY event_id DESC LIMIT 1) AS newest WHERE NOT EXISTS"
-        " (SELECT FROM future_skills_ops.deployment WHERE deployment.at > newest.at)",
+        "SELECT event, event IN ('approved', 'rejected') AS counts, reason FROM future_skills_ops.approval"
+        " WHERE (request_id, dag_run_id) = (%s, %s) AND event NOT IN ('requested', 'superseded') ORDER BY event_id DESC LIMIT 1",
+        (request_id, dag_run_id),
     )
-    return row["version"] if row else None
+    return dict(row) if row else None
+
+
+def undeployed_version(connection: Connection) -> str | None:
+    """The version approved last, while that approval was not deployed and the deployed model is the one it was against."""
+    return cast("str | None", fetch_value(connection, read_sql("undeployed_version")))
 
 
 def append_event(
@@ -104,16 +117,17 @@ def append_event(
     actor: str | None,
     reason: str | None,
     dag_run_id: str | None,
+    at: datetime | None = None,
 ) -> int:
-    """Append an event to a request, in the caller's transaction; returns its number."""
+    """Append an event of now, or of `at`, to a request, in the caller's transaction; returns its number."""
     until = request.expires_at
     if event == "approved" and request.asked_at is not None:
-        until = datetime.now(UTC) + (request.expires_at - request.asked_at)
+        until = (at or datetime.now(UTC)) + (request.expires_at - request.asked_at)
     row = fetch_row(
         connection,
         "INSERT INTO future_skills_ops.approval (request_id, event, version, digest, evaluation_id, champion_version,"
-        " requested_by, actor, reason, metrics, dag_run_id, expires_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)"
-        " RETURNING event_id",
+        " requested_by, actor, reason, metrics, dag_run_id, expires_at, at)"
+        " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, coalesce(%s, now())) RETURNING event_id",
         (
             request.request_id,
             event,
@@ -127,6 +141,7 @@ def append_event(
             json.dumps(request.metrics),
             dag_run_id,
             until,
+            at,
         ),
     )
     return int(row["event_id"]) if row else 0
@@ -145,31 +160,33 @@ def record_answer(
     actor: str | None,
     reason: str | None,
     dag_run_id: str | None,
+    answered_at: datetime | None = None,
 ) -> ApprovalRequest:
     """Record an answer and return the request in its new state.
 
-    An answer after the expiry, or `actor` None (nobody answered), settles it as expired. Recorded as refused, and changing
-    nothing: an answer to a request that is already settled, and an approval by whoever asked for the version, after which
-    the request is as open as before. The same task recording its answer again changes nothing.
+    It counts, and is recorded, as given at `answered_at`, however late that is done. An answer after the expiry, or `actor` None
+    (nobody answered), settles it as expired. Recorded as refused, and changing nothing: an answer to a request that is already
+    settled, and an approval by whoever asked for the version, after which the request is as open as before. The same task
+    recording its answer again changes nothing.
     """
     with connection:
         lock_request(connection, request_id)
         request = get_request(connection, request_id)
         if _recorded(connection, request_id, actor, dag_run_id):
             return request
-        event, why = _weigh(connection, request, decision, actor)
+        now = datetime.now(UTC)
+        at = min(answered_at, now) if answered_at else None
+        event, why = _weigh(connection, request, decision, actor, at or now)
         if why and actor is not None:
             why += f"; the answer was {decision}" + (f": {reason}" if reason else "")
-        append_event(connection, request, event, actor=actor, reason=why or reason, dag_run_id=dag_run_id)
+        append_event(connection, request, event, actor=actor, reason=why or reason, dag_run_id=dag_run_id, at=at)
         return get_request(connection, request_id)
 
 
-def record_no_answer(connection: Connection, request_id: str, *, dag_run_id: str | None) -> ApprovalRequest:
-    """Record as refused that the question of a run ended without an answer, and return the request, which stays as it is."""
-    why = (
-        "the question ended without an answer: its task failed, or was given a state by hand, which is no approval. "
-        "Airflow's audit log of this run says by whom"
-    )
+def record_no_answer(
+    connection: Connection, request_id: str, *, dag_run_id: str | None, why: str = ENDED_UNANSWERED
+) -> ApprovalRequest:
+    """Record as refused that a run brought no answer, and why, and return the request, which stays as it is."""
     with connection:
         lock_request(connection, request_id)
         request = get_request(connection, request_id)
@@ -178,14 +195,16 @@ def record_no_answer(connection: Connection, request_id: str, *, dag_run_id: str
         return request
 
 
-def _weigh(connection: Connection, request: ApprovalRequest, decision: Decision, actor: str | None) -> tuple[Event, str | None]:
+def _weigh(
+    connection: Connection, request: ApprovalRequest, decision: Decision, actor: str | None, at: datetime
+) -> tuple[Event, str | None]:
     """What an answer amounts to, and why when that is not what was answered."""
     if request.state != "requested":
         by = f" by {request.settled_by}" if request.settled_by else ""
         return "refused", f"the request was {request.state} already{by}"
     if actor is None:
         return "expired", "nobody answered in time, which counts as rejected"
-    if datetime.now(UTC) > request.expires_at:
+    if at > request.expires_at:
         return "expired", f"answered after {request.expires_at:%Y-%m-%d %H:%M} UTC, when the time was over"
     if decision == "approved" and actor.casefold() in _requesters(connection, request):
         return "refused", f"{actor} asked for {request.version}: somebody else has to approve it"
@@ -207,12 +226,12 @@ def _recorded(connection: Connection, request_id: str, actor: str | None, dag_ru
 
 
 def expire_requests(connection: Connection) -> int:
-    """Settle open requests whose time has passed; returns how many."""
+    """Settle open requests whose time passed so long ago that no answer is on its way; returns how many."""
     with connection:
         return sum(
             _settle(connection, request, "expired", reason="nobody answered in time, which counts as rejected", dag_run_id=None)
             for request in open_requests(connection)
-            if datetime.now(UTC) > request.expires_at
+            if datetime.now(UTC) > request.expires_at + RECORDED_LATE
         )
 
 

@@ -16,6 +16,7 @@ from future_skills.model.gate import judge
 from future_skills.registry.approvals import ApprovalRequest, append_event, find_request, get_request, supersede_requests
 
 PROMOTING = frozenset({"promote", "bootstrap"})
+JUDGE_AGAIN = "evaluate it again (future_skills_retraining with version and only_evaluate), which asks an HR manager again"
 
 
 class NotACandidateError(FutureSkillsError):
@@ -99,12 +100,24 @@ def _is_champion(connection: Connection, version: VersionRow) -> bool:
     return reigning is not None and reigning.version == version.version
 
 
+def compared_with_another(evaluation: EvaluationRow, reigning: VersionRow | None) -> str | None:
+    """Why an evaluation says nothing of a deployment now: it compared the version with another model than the deployed one.
+
+    None when it may be relied on, also where nothing is deployed, or the version itself is.
+    """
+    if reigning is None or reigning.version in {evaluation.champion_version, evaluation.version}:
+        return None
+    compared = evaluation.champion_version or "no model"
+    return f"{evaluation.version} was compared with {compared}, but {reigning.version} is deployed now: {JUDGE_AGAIN}."
+
+
 def register_candidate(
     connection: Connection, settings: Settings, evaluation_id: int, *, requested_by: str | None, dag_run_id: str | None
 ) -> ApprovalRequest:
     """Put a version that passed to an HR manager; older open requests are superseded. A repeat returns the same request.
 
-    Raises NotACandidateError when the gate did not let it through, or only tried (dry run).
+    Raises NotACandidateError when the gate did not let it through, or only tried (dry run), or when another model than it was
+    compared with is deployed now.
     """
     request_id = f"request-{evaluation_id}"
     with connection:
@@ -116,6 +129,8 @@ def register_candidate(
                 f"{evaluation.version} is no candidate: the gate's verdict is {evaluation.verdict} ({evaluation.gate_mode})."
             )
         version, reigning = get_version(connection, evaluation.version), champion(connection)
+        if outdated := compared_with_another(evaluation, reigning):
+            raise NotACandidateError(outdated)
         supersede_requests(connection, f"by {version.version}", dag_run_id)
         request = ApprovalRequest(
             request_id=request_id,

@@ -1,34 +1,24 @@
-"""Deployment: the last checks, and the row that makes a version the champion."""
+"""Deployment: the row that makes a version the champion, the pointer that follows it, and what is told of it, once."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal
 
-import numpy as np
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
-from future_skills.database import execute, fetch_row, fetch_value
-from future_skills.dataset.reading import load_dataset
-from future_skills.domain import FutureSkillsError
+from future_skills.database import execute, fetch_row
 from future_skills.ledger.chains import record_stage
-from future_skills.ledger.datasets import get_dataset
-from future_skills.ledger.versions import VersionRow, champion, former_champion, get_evaluation, get_version
-from future_skills.model.inputs import context_of
-from future_skills.model.libraries import changed_library
-from future_skills.model.reference import is_reproduced, predict_reference
-from future_skills.registry.approvals import ApprovalRequest, request_of_version
-from future_skills.registry.candidates import PROMOTING
-from future_skills.registry.file_checks import mend_metadata, verify_artifacts
+from future_skills.ledger.deployments import DeploymentRow, Kind, find_deployment, is_newest
+from future_skills.ledger.settings import read_setting, write_setting
+from future_skills.ledger.versions import champion, get_version
+from future_skills.registry.deployment_checks import require_right, smoke_test, verify_deployment
 from future_skills.registry.page import write_registry
 from future_skills.registry.pointer import point, put_back_on_failure, run_hook
 from future_skills.store.artifacts import Store
-from future_skills.store.models import load_model
 from future_skills.store.signing import SigningKeys
 
-Kind = Literal["deploy", "rollback"]
 CHAMPION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_champion'))"
-JUDGE_AGAIN = "evaluate it again (future_skills_retraining with version and only_evaluate), which asks an HR manager again"
+HOOK_RAN_FOR = "deploy_hook_ran_for"
+"""The setting that holds the last deployment whose DEPLOY_HOOK has run."""
 
 
 @dataclass(frozen=True)
@@ -42,158 +32,50 @@ class DeploymentOrder:
     request_key: str
 
 
-class NotDeployableError(FutureSkillsError):
-    """A version may not be deployed now."""
-
-
-def verify_deployment(
-    connection: Connection, store: Store, keys: SigningKeys, version: str, *, kind: Kind = "deploy"
-) -> VersionRow:
-    """Check the approval (or, for a rollback, that it was deployed before), library versions, digests and signatures.
-
-    Nothing is unpickled. The JSON beside the model is mended. Raises NotDeployableError, or UntrustedArtifactError when a file
-    is not the one that was registered.
-    """
-    with connection:
-        row = get_version(connection, version)
-        _require_right(connection, row, kind)
-    if changed := changed_library(row.estimator, row.libraries):
-        raise NotDeployableError(f"{version} was made with {changed}: train a new version.")
-    verify_artifacts(store, keys, row)
-    mend_metadata(connection, store, row)
-    return row
-
-
-def version_to_deploy(connection: Connection, kind: Kind) -> str:
-    """The version an order without a name means: the one approved last, or, for a rollback, the former champion.
-
-    Raises NotDeployableError when there is none.
-    """
-    query = "SELECT version FROM future_skills_ops.approval WHERE event = 'approved' ORDER BY event_id DESC LIMIT 1"
-    with connection:
-        version = fetch_value(connection, query) if kind == "deploy" else former_champion(connection)
-    if version is None:
-        missing = "none was approved" if kind == "deploy" else "none was deployed before the present one"
-        raise NotDeployableError(f"There is no version to {'deploy' if kind == 'deploy' else 'roll back to'}: {missing}.")
-    return str(version)
-
-
-def require_checked(version: str | None) -> str:
-    """The version that the check before let through. Raises NotDeployableError when there is none: it did not run."""
-    if not version:
-        raise NotDeployableError("The check before left no version: a state set by hand is no check. Clear the task verify.")
-    return version
-
-
-def require_deployed_before(connection: Connection, version: str) -> None:
-    """Raise NotDeployableError unless the version is or was the champion: only such a one may predict. Commits."""
-    with connection:
-        row = get_version(connection, version)
-        if not _deployed_before(connection, row):
-            raise NotDeployableError(f"{version} was never deployed: it predicts nothing before future_skills_deployment.")
-
-
-def _require_right(connection: Connection, version: VersionRow, kind: Kind) -> ApprovalRequest | None:
-    """The approval a deployment acts on; None for a rollback, which needs an earlier deployment instead."""
-    reigning = champion(connection)
-    if kind == "rollback":
-        if not _deployed_before(connection, version):
-            raise NotDeployableError(f"{version.version} was never deployed: a rollback returns to a version that was.")
-        if reigning and reigning.version == version.version:
-            raise NotDeployableError(f"{version.version} is deployed: there is nothing to roll back.")
-        return None
-    request = request_of_version(connection, version.version)
-    if request is None or request.state != "approved":
-        state = request.state if request else "never asked for"
-        raise NotDeployableError(f"{version.version} has no approval ({state}): an HR manager approves it first.")
-    if request.digest != version.digest:
-        raise NotDeployableError(f"The approval of {version.version} names another artefact ({request.digest[:12]}).")
-    evaluation = get_evaluation(connection, request.evaluation_id)
-    if evaluation.version != version.version or evaluation.verdict not in PROMOTING:
-        raise NotDeployableError(
-            f"The approval of {version.version} rests on evaluation {evaluation.evaluation_id}, which is of "
-            f"{evaluation.version} and says {evaluation.verdict}: {JUDGE_AGAIN}."
-        )
-    if request.valid_until is None or datetime.now(UTC) > request.valid_until:
-        until = f"{request.valid_until:%Y-%m-%d %H:%M} UTC" if request.valid_until else "no time at all"
-        raise NotDeployableError(f"The approval of {version.version} has expired, it was good until {until}: {JUDGE_AGAIN}.")
-    if reigning and reigning.version not in {request.champion_version, version.version}:
-        raise NotDeployableError(
-            f"{version.version} was approved against {request.champion_version or 'no champion'}, but {reigning.version} is "
-            f"deployed now: {JUDGE_AGAIN}."
-        )
-    return request
-
-
-def _deployed_before(connection: Connection, version: VersionRow) -> bool:
-    query = "SELECT 1 FROM future_skills_ops.deployment WHERE (version, digest) = (%s, %s) LIMIT 1"
-    return fetch_value(connection, query, (version.version, version.digest)) is not None
-
-
-def smoke_test(connection: Connection, store: Store, keys: SigningKeys, version: str) -> int:
-    """Predict the reference rows of the training with the served artefact; returns how many.
-
-    Raises NotDeployableError unless every probability is finite, each row's sum to 1, and they are those recorded then.
-    """
-    with connection:
-        row = get_version(connection, version)
-        dataset_row = get_dataset(connection, row.dataset_id)
-    reference = row.facts.get("reference")
-    if not reference:
-        raise NotDeployableError(f"No reference predictions of {version} were recorded at its training: train a new version.")
-    dataset = load_dataset(store, dataset_row)
-    served = load_model(store, row.artifacts["served"], keys)
-    probabilities = predict_reference(served, dataset.training, context_of(dataset, row.feature_set), reference)
-    if not (np.isfinite(probabilities).all() and np.allclose(probabilities.sum(axis=1), 1)):
-        raise NotDeployableError(f"{version} gives probabilities that are none: it is not deployed.")
-    if not is_reproduced(probabilities, reference):
-        raise NotDeployableError(
-            f"{version} does not predict what it predicted when it was trained: it is not deployed. Train a new version here."
-        )
-    return len(probabilities)
-
-
 def promote(connection: Connection, store: Store, keys: SigningKeys, settings: Settings, order: DeploymentOrder) -> int:
     """Make the ordered version the champion and point the HR application at it; returns the deployment's id.
 
-    Makes every check itself, whatever ran before. Row and pointer change together, or neither. The same request key again
-    deploys nothing new, but repairs the pointer. Raises what `verify_deployment` and `smoke_test` raise, StoreUnwritableError,
-    or, when all is done, DeployHookError.
+    Makes every check itself, whatever ran before. Row and pointer change together, or neither; then DEPLOY_HOOK runs.
+    The same request key again means what it deployed then, whatever version it names now: nothing new is deployed, the pointer
+    is repaired, and the hook runs only if it did not then, and only while that deployment is the newest. Raises what
+    `verify_deployment` and `smoke_test` raise, StoreUnwritableError, or, when all is done, DeployHookError.
     """
     with connection:
-        made = _made(connection, order)
-    if not made:
-        verify_deployment(connection, store, keys, order.version, kind=order.kind)
+        made = find_deployment(connection, order.request_key)
+    if made is None:
+        verify_deployment(connection, store, keys, settings, order.version, kind=order.kind)
         smoke_test(connection, store, keys, order.version)
     with connection:
         execute(connection, CHAMPION_LOCK)
-        deployment_id = _made(connection, order) or _insert(connection, order)
+        made = find_deployment(connection, order.request_key) or _insert(connection, settings, order)
         with put_back_on_failure(store):
             if reigning := champion(connection):
                 point(store, keys, reigning)
             connection.commit()
     with connection:
         execute(connection, CHAMPION_LOCK)
-        loadable = get_version(connection, order.version).loadable_by_hr
         write_registry(connection, store)
-    if settings.deploy_hook and loadable:
-        run_hook(settings.deploy_hook, order.version)
-    return deployment_id
+    _run_hook_once(connection, settings, made)
+    return made.deployment_id
 
 
-def _made(connection: Connection, order: DeploymentOrder) -> int | None:
-    query = "SELECT deployment_id FROM future_skills_ops.deployment WHERE request_key = %s"
-    found = fetch_value(connection, query, (order.request_key,))
-    return None if found is None else int(found)
+def _run_hook_once(connection: Connection, settings: Settings, made: DeploymentRow) -> None:
+    with connection:
+        loadable = get_version(connection, made.version).loadable_by_hr
+        due = is_newest(connection, made) and read_setting(connection, HOOK_RAN_FOR) != made.deployment_id
+    if settings.deploy_hook and loadable and due:
+        run_hook(settings.deploy_hook, made.version)
+        with connection:
+            write_setting(connection, HOOK_RAN_FOR, made.deployment_id)
 
 
-def _insert(connection: Connection, order: DeploymentOrder) -> int:
+def _insert(connection: Connection, settings: Settings, order: DeploymentOrder) -> DeploymentRow:
     version, reigning = get_version(connection, order.version), champion(connection)
-    request = _require_right(connection, version, order.kind)
+    request = require_right(connection, settings, version, order.kind)
     row = fetch_row(
         connection,
         "INSERT INTO future_skills_ops.deployment (version, previous_version, kind, digest, request_id, request_key, actor,"
-        " reason) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING deployment_id",
+        " reason) VALUES (%s, %s, %s, %s, %s, %s, %s, %s) RETURNING *",
         (
             version.version,
             reigning.version if reigning else None,
@@ -206,4 +88,4 @@ def _insert(connection: Connection, order: DeploymentOrder) -> int:
         ),
     )
     record_stage(connection, version.dataset_id, "deployment", order.kind, version=order.version, actor=order.actor)
-    return int(row["deployment_id"]) if row else 0
+    return DeploymentRow(**(row or {}))

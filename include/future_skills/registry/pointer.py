@@ -1,5 +1,6 @@
 """The pointer the HR application follows: a copy of the champion, and one small file that names it."""
 
+import hashlib
 import os
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ from contextlib import contextmanager
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.versions import VersionRow
 from future_skills.store.artifacts import Store
-from future_skills.store.signing import SigningKeys, verify
+from future_skills.store.signing import Artifact, SigningKeys, verify
 
 COPY, POINTER = "future_skills_model.pkl", "future_skills_model.env"
 HOOK_SECONDS = 300
@@ -30,12 +31,30 @@ def point(store: Store, keys: SigningKeys, version: VersionRow) -> None:
     content = store.read(artifact.uri)
     verify(artifact, content, keys)
     store.replace(COPY, content)
-    pointer = (
+    store.replace(POINTER, _pointer(artifact, version))
+
+
+def _pointer(artifact: Artifact, version: VersionRow) -> bytes:
+    return (
         f"FUTURE_SKILLS_MODEL_PATH={shlex.quote(artifact.uri)}\n"
         f"FUTURE_SKILLS_MODEL_VERSION={version.version}\n"
         f"FUTURE_SKILLS_MODEL_SHA256={artifact.sha256}\n"
-    )
-    store.replace(POINTER, pointer.encode())
+    ).encode()
+
+
+def points_at(store: Store, version: VersionRow | None) -> bool:
+    """Are copy and pointer those of the version, or absent for None?"""
+    copy, pointer = (path.read_bytes() if (path := store.path(name)).is_file() else None for name in (COPY, POINTER))
+    if version is None or copy is None:
+        return version is None and copy is None and pointer is None
+    artifact = version.artifacts["served"]
+    return pointer == _pointer(artifact, version) and hashlib.sha256(copy).hexdigest() == artifact.sha256
+
+
+def point_at_nothing(store: Store) -> None:
+    """Remove pointer and copy."""
+    for name in (POINTER, COPY):
+        store.path(name).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -61,6 +80,6 @@ def run_hook(hook: str, version: str) -> None:
         subprocess.run(shlex.split(hook), env=environment, check=True, timeout=HOOK_SECONDS)  # noqa: S603 - the operator's own
     except (OSError, subprocess.SubprocessError) as error:
         raise DeployHookError(
-            f"{version} is deployed, but DEPLOY_HOOK failed: {error}. Restart the HR application, then clear the task promote: "
-            "it deploys nothing again, and lets the prediction follow."
+            f"{version} is deployed, but DEPLOY_HOOK failed: {error}. Mend it, then clear the task promote: it deploys nothing "
+            "again, runs the hook, and lets the prediction follow."
         ) from error

@@ -4,6 +4,7 @@ DO $$ BEGIN
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'future_skills_dashboard') THEN
         CREATE ROLE future_skills_dashboard LOGIN;
     END IF;
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO future_skills_dashboard', current_database());
 END $$;
 ALTER ROLE future_skills_dashboard SET default_transaction_read_only = on;
 GRANT USAGE ON SCHEMA public, {schema} TO future_skills_dashboard;

@@ -8,14 +8,16 @@ WITH own AS MATERIALIZED (
 )
 SELECT shown.job_role_id, shown.skill_id, role.name AS job_role, role.department, skill.name AS skill, skill.category,
        prediction.score, prediction.level, prediction.rationale, prediction.created_at,
-       prediction.explanation ->> 'decision' AS decision, (prediction.explanation ->> 'confidence')::float AS confidence,
-       coalesce((prediction.explanation ->> 'low_confidence')::boolean, false) AS low_confidence, moved.old_score, moved.old_level
+       origin, CASE WHEN origin = 'ours' THEN (prediction.explanation ->> 'confidence')::float END AS confidence,
+       origin = 'ours' AND coalesce((prediction.explanation ->> 'low_confidence')::boolean, false) AS low_confidence,
+       moved.old_score, moved.old_level
 FROM (
     SELECT id, job_role_id, skill_id, score FROM own WHERE %(level)s IS NULL OR level = %(level)s
     ORDER BY score DESC, id
     LIMIT %(limit)s OFFSET %(offset)s
 ) AS shown
 JOIN public.future_skills_futureskillprediction AS prediction USING (id)
+CROSS JOIN LATERAL (SELECT {origin} AS origin) AS written
 JOIN public.future_skills_jobrole AS role ON role.id = shown.job_role_id
 JOIN public.future_skills_skill AS skill ON skill.id = shown.skill_id
 LEFT JOIN LATERAL (

@@ -3,12 +3,13 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import psycopg2
 import pytest
 
 from future_skills.database import connect, execute, fetch_rows, fetch_value
-from future_skills.ledger.versions import get_version
+from future_skills.ledger.versions import get_evaluation, get_version
 from future_skills.registry.approvals import (
     UnknownRequestError,
     append_event,
@@ -21,10 +22,10 @@ from future_skills.registry.approvals import (
     refused_answers,
 )
 from future_skills.registry.candidates import NotACandidateError, gate_evaluation
-from future_skills.registry.deployment import NotDeployableError
+from future_skills.registry.deployment_checks import NotDeployableError
 from future_skills.registry.refusals import Attempt, record_refusal
 from support.pipeline import Workbench
-from support.registry import answer, approved, candidate, deployed, events, late, with_gate
+from support.registry import answer, approved, candidate, deployed, events, judged_now, late, long_ago, under, with_gate
 
 WAITING = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
 
@@ -37,6 +38,43 @@ def test_a_candidate_names_the_exact_artefact_and_the_champion_it_was_compared_w
     assert (request.version, request.champion_version, request.state) == ("v2", "v1", "requested")
     assert request.digest == get_version(bench.connection, "v2").digest
     assert set(request.metrics) == {"overall", "baselines", "comparison", "accuracy_known"}
+
+
+def test_only_what_was_judged_against_the_deployed_model_becomes_a_candidate(bench):
+    deployed(bench, 1)
+    with pytest.raises(NotACandidateError, match="v2 was compared with no model, but v1 is deployed now: evaluate it again"):
+        asked_by(bench, 2)
+    assert events(bench) == [("v1", "requested"), ("v1", "approved")]
+    judged_now(bench, 3)
+    deployed(bench, 2)
+    with pytest.raises(NotACandidateError, match="v3 was compared with v1, but v2 is deployed now"):
+        asked_by(bench, 3)
+    again = bench.evaluate(get_version(bench.connection, "v3"))
+    assert again.champion_version == "v2"
+    let_through(bench, again.evaluation_id)
+    assert asked_by(bench, again.evaluation_id).champion_version == "v2"
+
+
+def test_the_deployed_model_may_be_put_to_the_manager_anew(bench):
+    deployed(bench, 1)
+    again = bench.evaluate(get_version(bench.connection, "v1"))
+    assert again.champion_version is None
+    let_through(bench, again.evaluation_id)
+    assert asked_by(bench, again.evaluation_id).champion_version == "v1"
+
+
+def asked_by(bench: Workbench, evaluation_id: int):
+    """The request that an evaluation leads to, as it is."""
+    return bench.ask(get_evaluation(bench.connection, evaluation_id))
+
+
+def let_through(bench: Workbench, evaluation_id: int) -> None:
+    execute(
+        bench.connection,
+        "UPDATE future_skills_ops.evaluation SET verdict = 'promote' WHERE evaluation_id = %s",
+        (evaluation_id,),
+    )
+    bench.connection.commit()
 
 
 def test_asking_again_returns_the_same_request(bench):
@@ -100,17 +138,39 @@ def test_no_answer_or_a_late_one_settles_a_request_as_expired(bench, actor):
         bench.deploy("v1")
 
 
+def test_an_answer_given_in_time_counts_though_it_is_recorded_late(bench):
+    short = under(bench, approval_expiry=timedelta(seconds=1))
+    asked = candidate(short, 1)
+    while datetime.now(UTC) <= asked.expires_at:
+        time.sleep(0.1)
+    given = asked.asked_at + timedelta(seconds=0.5)
+    assert expire_requests(bench.connection) == 0  # an answer may still be on its way
+    settled = answer(bench, 1, "approved", answered_at=given)
+    assert settled.state == "approved"
+    assert settled.valid_until == given + (asked.expires_at - asked.asked_at)
+    assert fetch_value(bench.connection, "SELECT at FROM future_skills_ops.approval WHERE event = 'approved'") == given
+
+
+def test_no_answer_is_given_in_the_future(bench):
+    asked = candidate(bench, 1)
+    assert answer(bench, 1, "approved", answered_at=asked.expires_at + timedelta(seconds=1)).state == "approved"
+    at = fetch_value(bench.connection, "SELECT at FROM future_skills_ops.approval WHERE event = 'approved'")
+    assert at <= datetime.now(UTC)
+
+
 def test_waiting_requests_expire_by_themselves_and_only_late_ones(bench):
     candidate(bench, 1)
     assert expire_requests(bench.connection) == 0
     candidate(late(bench), 2)
+    assert expire_requests(bench.connection) == 0
+    candidate(long_ago(bench), 3)
     assert expire_requests(bench.connection) == 1
     assert expire_requests(bench.connection) == 0
-    assert get_request(bench.connection, "request-2").state == "expired"
+    assert get_request(bench.connection, "request-3").state == "expired"
 
 
 def test_an_answer_given_while_requests_expire_is_not_overwritten(bench):
-    candidate(late(bench), 1)
+    candidate(long_ago(bench), 1)
     with closing(connect(bench.connection.dsn)) as other, closing(connect(bench.connection.dsn)) as observer:
         lock_request(other, "request-1")
         append_event(other, get_request(other, "request-1"), "rejected", actor="drh", reason=None, dag_run_id="answer")

@@ -6,14 +6,16 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg2
 import pytest
 
 from future_skills.database import connect, execute, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion, get_version
-from future_skills.registry.deployment import (
-    CHAMPION_LOCK,
+from future_skills.registry.approvals import AUTOMATIC
+from future_skills.registry.deployment import CHAMPION_LOCK
+from future_skills.registry.deployment_checks import (
     NotDeployableError,
     require_checked,
     require_deployed_before,
@@ -51,7 +53,7 @@ def test_nothing_is_deployed_without_an_approval(bench, state, told):
     if state == "rejected":
         answer(bench, 1, "rejected")
     for attempt in (
-        lambda: verify_deployment(bench.connection, bench.store, bench.keys, "v1"),
+        lambda: verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1"),
         lambda: promote_unverified(bench),
     ):
         with pytest.raises(NotDeployableError, match=told):
@@ -97,14 +99,20 @@ def test_a_rollback_returns_only_to_what_was_deployed_and_needs_no_approval(benc
         promote_unverified(bench, version="v2", kind="rollback")
 
 
-@pytest.mark.parametrize("stage", [verify_deployment, smoke_test])
+@pytest.mark.parametrize(
+    "stage",
+    [
+        lambda bench: verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1"),
+        lambda bench: smoke_test(bench.connection, bench.store, bench.keys, "v1"),
+    ],
+)
 def test_a_changed_model_file_is_refused(bench, stage):
     candidate(bench, 1)
     answer(bench, 1, "approved")
     path = bench.store.resolve(get_version(bench.connection, "v1").artifacts["served"].uri)
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
     with pytest.raises(UntrustedArtifactError):
-        stage(bench.connection, bench.store, bench.keys, "v1")
+        stage(bench)
     with pytest.raises(UntrustedArtifactError):
         promote_unverified(bench)
     assert not bench.store.path("future_skills_model.pkl").exists()
@@ -184,6 +192,48 @@ def test_the_hook_is_told_the_version_and_its_failure_is_one_after_the_deploymen
     assert "FUTURE_SKILLS_MODEL_VERSION" not in os.environ
 
 
+# The same order again
+
+
+def told_by_hook(bench: Workbench, tmp_path) -> tuple[Workbench, Path]:
+    """The company with a hook that adds the version it is told to a file."""
+    file = tmp_path / "told"
+    file.touch()
+    return under(bench, deploy_hook=f"sh -c 'echo $FUTURE_SKILLS_MODEL_VERSION >> {file}'"), file
+
+
+def test_the_hook_runs_once_for_a_deployment(bench, tmp_path):
+    approved(bench, 1)
+    hooked, told = told_by_hook(bench, tmp_path)
+    for _ in range(2):
+        promote_unverified(hooked)
+    assert told.read_text() == "v1\n"
+
+
+def test_an_old_order_again_restarts_nothing_once_another_version_is_deployed(bench, tmp_path):
+    approved(bench, 1)
+    first = promote_unverified(bench, request_key="first")
+    deployed(bench, 2)
+    hooked, told = told_by_hook(bench, tmp_path)
+    assert promote_unverified(hooked, request_key="first") == first
+    bench.deploy("v1", kind="rollback")
+    assert promote_unverified(hooked, request_key="first") == first  # v1 predicts again, by another order
+    assert told.read_text() == ""
+    assert fetch_value(bench.connection, "SELECT count(*) FROM future_skills_ops.deployment") == 3
+
+
+def test_an_order_without_a_name_means_the_same_version_again(bench, tmp_path):
+    deployed(bench, 1, 2, 3)
+    assert version_to_deploy(bench.connection, "rollback") == "v2"
+    hooked, told = told_by_hook(bench, tmp_path)
+    first = promote_unverified(hooked, version="v2", kind="rollback", request_key="back")
+    told.write_text("")
+    assert version_to_deploy(bench.connection, "rollback") == "v1"
+    assert promote_unverified(hooked, version="v1", kind="rollback", request_key="back") == first
+    assert champion(bench.connection).version == "v2"
+    assert told.read_text() == ""
+
+
 # What an approval is of
 
 
@@ -192,13 +242,34 @@ def test_an_approval_is_good_for_as_long_as_there_was_time_to_answer(bench):
     candidate(week, 1)
     request = answer(week, 1, "approved")
     assert timedelta(0) < request.valid_until - request.expires_at < timedelta(seconds=2)
-    verify_deployment(bench.connection, bench.store, bench.keys, "v1")
+    verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1")
     while datetime.now(UTC) <= request.valid_until:
         time.sleep(0.1)
     for attempt in (lambda: bench.deploy("v1"), lambda: promote_unverified(bench)):
         with pytest.raises(NotDeployableError, match=r"has expired, it was good until .* evaluate it again"):
             attempt()
     assert champion(bench.connection) is None
+
+
+def test_an_approval_rests_on_a_comparison_with_the_deployed_model(bench):
+    deployed(bench, 1)
+    approved(bench, 2)
+    execute(bench.connection, "UPDATE future_skills_ops.evaluation SET champion_version = NULL WHERE evaluation_id = 2")
+    bench.connection.commit()
+    for attempt in (lambda: bench.deploy("v2"), lambda: promote_unverified(bench, version="v2")):
+        with pytest.raises(NotDeployableError, match="v2 was compared with no model, but v1 is deployed now: evaluate it again"):
+            attempt()
+    assert champion(bench.connection).version == "v1"
+
+
+def test_an_automatic_approval_ends_with_the_setting_that_gave_it(bench):
+    candidate(bench, 1)
+    answer(bench, 1, "approved", actor=AUTOMATIC)
+    for attempt in (lambda: bench.deploy("v1"), lambda: promote_unverified(bench)):
+        with pytest.raises(NotDeployableError, match="v1 was approved by APPROVAL=auto, but a person has to approve it now"):
+            attempt()
+    under(bench, approval="auto").deploy("v1")
+    assert champion(bench.connection).version == "v1"
 
 
 @pytest.mark.parametrize("change", ["verdict = 'reject'", "version = 'v2'"])
@@ -224,7 +295,7 @@ def test_nothing_is_unpickled_before_every_file_is_checked(bench, artifact, monk
 
     monkeypatch.setattr("joblib.load", trip)
     for attempt in (
-        lambda: verify_deployment(bench.connection, bench.store, bench.keys, "v1"),
+        lambda: verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1"),
         lambda: promote_unverified(bench),
     ):
         with pytest.raises(UntrustedArtifactError, match="changed or damaged"):
@@ -242,15 +313,17 @@ def test_another_versions_file_in_its_place_is_refused(bench):
 
 def test_an_edited_description_is_written_anew_and_recorded(bench):
     approved(bench, 1)
-    verify_deployment(bench.connection, bench.store, bench.keys, "v1")  # the copied store has other paths than the ledger
+    verify_deployment(
+        bench.connection, bench.store, bench.keys, bench.settings, "v1"
+    )  # the copied store has other paths than the ledger
     path = bench.store.path("models/future_skills_model_v1.json")
     honest, edits = path.read_bytes(), "SELECT * FROM future_skills_ops.refusal WHERE action = 'edit' ORDER BY refusal_id"
     before = len(fetch_rows(bench.connection, edits))
     for forged in (json.dumps(json.loads(honest) | {"cuts": {"medium": 0, "high": 0}}).encode(), b"not JSON", None):
         path.unlink() if forged is None else path.write_bytes(forged)
-        verify_deployment(bench.connection, bench.store, bench.keys, "v1")
+        verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1")
         assert path.read_bytes() == honest
-    verify_deployment(bench.connection, bench.store, bench.keys, "v1")
+    verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1")
     found = fetch_rows(bench.connection, edits)[before:]
     assert [row["subject"] for row in found] == ["models/future_skills_model_v1.json"] * 3
     assert "Written anew" in found[0]["reason"]
@@ -374,7 +447,7 @@ def test_of_two_deployments_at_once_one_is_refused(bench):
 
 
 def test_without_a_name_a_rollback_goes_back_step_by_step_and_never_forth(bench):
-    with pytest.raises(NotDeployableError, match="no version to deploy: none was approved"):
+    with pytest.raises(NotDeployableError, match="no version to deploy: none is approved"):
         version_to_deploy(bench.connection, "deploy")
     deployed(bench, 1)
     with pytest.raises(NotDeployableError, match="none was deployed before the present one"):
@@ -385,7 +458,23 @@ def test_without_a_name_a_rollback_goes_back_step_by_step_and_never_forth(bench)
         bench.deploy(expected, kind="rollback")
     with pytest.raises(NotDeployableError, match="none was deployed before"):
         version_to_deploy(bench.connection, "rollback")
+    with pytest.raises(NotDeployableError, match="no version to deploy: none is approved that was not deployed before"):
+        version_to_deploy(bench.connection, "deploy")
+
+
+def test_without_a_name_what_is_approved_and_not_yet_deployed_is_deployed(bench):
+    deployed(bench, 1)
+    approved(bench, 2)
+    assert version_to_deploy(bench.connection, "deploy") == "v2"
+    bench.deploy("v2")
+    bench.deploy("v1", kind="rollback")
+    with pytest.raises(NotDeployableError, match="To deploy a version again, name it"):
+        version_to_deploy(bench.connection, "deploy")
+    approved(bench, 3)
     assert version_to_deploy(bench.connection, "deploy") == "v3"
+    bench.deploy("v2")  # by its name, while its approval is good
+    with pytest.raises(NotDeployableError, match="no version to deploy"):
+        version_to_deploy(bench.connection, "deploy")
 
 
 def test_a_rollback_to_the_deployed_version_is_refused(bench):
@@ -407,7 +496,7 @@ def test_only_what_was_deployed_may_predict(bench):
 def test_what_is_refused_is_recorded_with_who_tried_it(bench):
     attempt = Attempt("deploy", "v1", "ops", "run-7")
     with pytest.raises(NotDeployableError), refusals_recorded(bench.connection, attempt):
-        verify_deployment(bench.connection, bench.store, bench.keys, "v1")
+        verify_deployment(bench.connection, bench.store, bench.keys, bench.settings, "v1")
     [row] = refusals(bench)
     assert (row["action"], row["subject"], row["actor"], row["dag_run_id"]) == ("deploy", "v1", "ops", "run-7")
     assert "v1 has no approval (never asked for)" in row["reason"]

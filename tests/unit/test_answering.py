@@ -1,0 +1,60 @@
+"""`make promote`: an answer is about what the person has read, and the person learns what became of it."""
+
+import pytest
+
+from runtime.answering import Question, choose
+from runtime.command_options import CommandOptions
+from runtime.following import CommandError
+from runtime.options import OptionsError
+from runtime.results import what_became
+
+FIRST = Question("v2", "ab12" * 16, {"subject": "the first"})
+SECOND = Question("v3", "cd34" * 16, {"subject": "the second"})
+
+
+def chosen(*waiting, **given):
+    return choose(list(waiting), CommandOptions(**given))
+
+
+def test_what_is_only_read_is_the_newest():
+    assert chosen(FIRST, SECOND) == SECOND
+    assert chosen(FIRST, SECOND, version="v2") == FIRST
+
+
+@pytest.mark.parametrize("named", [{"version": "v2"}, {"digest": "ab12" * 16}, {"digest": "AB12" * 3}])
+def test_an_answer_names_the_version_or_the_digest_that_was_read(named):
+    assert chosen(FIRST, SECOND, answer="approve", **named) == FIRST
+
+
+def test_an_answer_that_names_nothing_is_refused_and_told_what_is_open():
+    with pytest.raises(OptionsError) as refused:
+        chosen(FIRST, answer="approve")
+    assert str(refused.value) == (
+        "Say what you have read, by VERSION or DIGEST; open is v2 (DIGEST=ab12ab12ab12). Read it with: make promote VERSION=v2"
+    )
+
+
+@pytest.mark.parametrize("named", [{"version": "v3"}, {"digest": "cd34" * 16}, {"version": "v2", "digest": "cd34" * 16}])
+def test_an_answer_about_something_else_is_refused(named):
+    with pytest.raises(CommandError, match=r"is open; open is v2 \(DIGEST=ab12ab12ab12\)"):
+        chosen(FIRST, answer="reject", **named)
+
+
+def test_a_digest_has_to_be_long_enough_to_name_one_artefact():
+    with pytest.raises(OptionsError, match="DIGEST has 12 characters or more"):
+        chosen(FIRST, answer="approve", digest="ab12")
+
+
+def test_nothing_to_answer_is_said():
+    with pytest.raises(CommandError, match="No approval is open"):
+        chosen(answer="approve", version="v2")
+
+
+def test_a_person_learns_what_became_of_the_answer():
+    counted = {"event": "approved", "counts": True, "reason": "as the figures say"}
+    assert what_became("v2", counted, "http://link") == ["v2 is approved, and that is recorded: http://link"]
+    refused = {"event": "refused", "counts": False, "reason": "ada asked for v2: somebody else has to approve it"}
+    with pytest.raises(CommandError, match="about v2 did not count: ada asked for v2: somebody else has to approve it"):
+        what_became("v2", refused, "http://link")
+    with pytest.raises(CommandError, match="about v2 is not recorded"):
+        what_became("v2", None, "http://link")
