@@ -83,7 +83,7 @@ extras-keras: .venv/.installed ## Install the estimator keras, with jax behind i
 	  || $(BIN)/python -m pip install --quiet -r requirements-keras.txt
 
 test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whole chain (10 minutes at most)
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
