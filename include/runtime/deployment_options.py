@@ -23,5 +23,6 @@ class DeploymentOptions(BaseModel):
         "apache/airflow:slim-3.3.2-python3.11",
         description="What it is built on; your registry may have another name for it.",
     )
+    extras: str = Field("", description="Optional estimators built into the image: extras (xgboost, lightgbm), keras, or both.")
     postgres_image: str = Field("postgres:16-bookworm", description="The metadata database, and the demo's.")
     redis_image: str = Field("redis:7.2-bookworm", description="The broker.")

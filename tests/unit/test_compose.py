@@ -52,6 +52,21 @@ def test_compose_takes_the_file(checkout, command, settings_file):
     assert done.returncode == 0, done.stderr
 
 
+def test_compose_takes_the_example_of_an_override_beside_it(checkout):
+    if shutil.which("docker-compose") is None:
+        pytest.skip("docker-compose is not installed")
+    shutil.copy(checkout / ".env.example", checkout / ".env")
+    shutil.copy(ROOT / "docs" / "examples" / "docker-compose.override.yaml", checkout)
+    done = call(checkout, "docker-compose", "config")
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    assert {name for name, service in services.items() if "/srv/future-skills" in json.dumps(service["volumes"])} == {
+        "init", "api-server", "dag-processor", "worker",
+    }  # fmt: skip
+    assert all("state:/opt/future-skills/state" in json.dumps(services[name]["volumes"]) for name in ("init", "worker"))
+    assert set(services["scheduler"]["networks"]) == {"control", "company"}
+
+
 def test_only_the_user_interface_is_published_and_on_loopback():
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"api-server": ["${BIND_ADDRESS:-127.0.0.1}:${PORT:-8080}:8080"]}
