@@ -165,6 +165,12 @@ def test_the_builder_without_extensions_can_build_the_image():
         assert not re.search(r"--mount|<<|^# syntax|--link|--chmod", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
+def test_what_the_image_copies_is_let_into_its_context():
+    copied = re.findall(r"^COPY (?:--chown=\S+ )?(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    let_in = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {source for line in copied for source in line.split()} == set(let_in)
+
+
 def test_a_trial_gets_all_its_secrets_for_their_owner_alone(checkout):
     shutil.copy(checkout / "docker" / "demo.env", checkout / ".env")
     owner = {"AIRFLOW_UID": str(os.getuid())}
