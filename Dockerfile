@@ -6,8 +6,16 @@ USER airflow
 COPY --chown=airflow:0 requirements.txt requirements-cluster.txt /opt/future-skills/
 RUN pip install --no-cache-dir -r /opt/future-skills/requirements.txt -r /opt/future-skills/requirements-cluster.txt
 
-# A new volume takes over the rights of its folder here: the group's, since a container's user may be any one of group 0.
+# Optional estimators: EXTRAS="extras" (xgboost, lightgbm), "keras", or both. LightGBM takes OpenMP from the system.
+ARG EXTRAS=
+COPY --chown=airflow:0 requirements-extras.txt requirements-keras.txt /opt/future-skills/
+RUN for extra in ${EXTRAS}; do pip install --no-cache-dir -r /opt/future-skills/requirements-${extra}.txt || exit 1; done
 USER root
+RUN if [ -n "${EXTRAS}" ]; then \
+        apt-get update && apt-get install --yes --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/*; \
+    fi
+
+# A new volume takes over the rights of its folder here: the group's, since a container's user may be any one of group 0.
 RUN install -d -o airflow -g 0 -m 2770 /opt/future-skills/state
 COPY docker/secret /opt/future-skills/docker/
 COPY dags /opt/future-skills/dags

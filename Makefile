@@ -133,7 +133,7 @@ up: ## Start the installation of .env in containers (docs/deployment-compose.md)
 	@docker/compose config --quiet
 	docker/secrets check || { echo "Nothing was started: make secrets, then make up." >&2; exit 1; }
 	docker/compose build --quiet init # the one image of all services
-	docker/compose up -d
+	docker/compose up -d || { echo "Not everything was started. When it is init that failed, it says why: docker/compose logs init" >&2; exit 1; }
 	echo "Starting; docker/compose ps shows when all are healthy. The first people and their passwords: the secret accounts."
 
 down: ## Stop it and remove its containers; data stays in its volumes

@@ -10,7 +10,9 @@ class DeploymentOptions(BaseModel):
     bind_address: str = Field("127.0.0.1", description="Address on which the UI is published; behind it put a proxy with HTTPS.")
     port: int = Field(8080, description="Port of the UI; BASE_URL names it too.")
     airflow_uid: int = Field(
-        50_000, description="User of the containers; owns the files of SECRETS_DIR. `make up` takes the caller's, unless root's."
+        50_000,
+        description="User of the containers; docker/compose takes the owner of SECRETS_DIR, before there is one the caller, but "
+        "never root.",
     )
     secrets_dir: str = Field("./secrets", description="Folder of the secret files; begins with / or ./")
     worker_concurrency: int = Field(2, description="Tasks of one worker at the same time.")
@@ -21,5 +23,6 @@ class DeploymentOptions(BaseModel):
         "apache/airflow:slim-3.3.2-python3.11",
         description="What it is built on; your registry may have another name for it.",
     )
+    extras: str = Field("", description="Optional estimators built into the image: extras (xgboost, lightgbm), keras, or both.")
     postgres_image: str = Field("postgres:16-bookworm", description="The metadata database, and the demo's.")
     redis_image: str = Field("redis:7.2-bookworm", description="The broker.")

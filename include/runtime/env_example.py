@@ -23,8 +23,11 @@ HEAD = (
     "Settings of the product, each with its meaning and its default: variables of the environment in which it runs, or lines of "
     "an env file (docker-compose reads .env). Lists and objects are JSON, durations ISO 8601 (P6D, PT30S). Secrets have no "
     "default: where one is needed and missing, nothing starts. Each may be a file instead, named by the variable with "
-    "_FILE behind it, as docker-compose.yaml gives them; `make secrets` makes those files."
+    "_FILE behind it. In containers they are files and nothing else: leave their lines here as they are; `make "
+    "secrets` makes the files."
 )
+CONTAINER_DEFAULTS = {"STORE_URI": "/opt/future-skills/state/store"}
+"""Where docker-compose.yaml has a default of its own."""
 
 
 def render() -> str:
@@ -46,13 +49,24 @@ def _entries(prefix: str, section: type[BaseModel]) -> Iterator[str]:
     for name, field in section.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             continue
-        yield f"{_comment(_described(field))}\n# {prefix}{name.upper()}={_default(field)}"
+        variable = f"{prefix}{name}".upper()
+        yield f"{_comment(_described(variable, field))}\n# {variable}={_default(field)}"
 
 
-def _described(field: FieldInfo) -> str:
-    """The meaning, and the values there are when they are few."""
+def secret_name(variable: str) -> str:
+    """The name of the secret that docker-compose.yaml gives for a setting."""
+    return variable.lower().replace("__", "_")
+
+
+def _described(variable: str, field: FieldInfo) -> str:
+    """The meaning, the values there are when they are few, and what is different in containers."""
     values = " | ".join(value for value in get_args(field.annotation) if isinstance(value, str))
-    return (field.description or "") + (f" ({values})" if values else "")
+    text = (field.description or "") + (f" ({values})" if values else "")
+    if is_secret(field):
+        text += f" In containers: the file secrets/{secret_name(variable)}."
+    if variable in CONTAINER_DEFAULTS:
+        text += f" In containers: {CONTAINER_DEFAULTS[variable]}, in the volume `state`."
+    return text
 
 
 def _default(field: FieldInfo) -> str:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import psycopg2
 import pytest
 from psycopg2.errors import InsufficientPrivilege
-from psycopg2.extensions import make_dsn, parse_dsn
 
 import support.airflow_home  # noqa: F401 - before Airflow is imported
 from future_skills.alerts.lateness import find_late
@@ -17,19 +16,17 @@ from future_skills.config import MailSettings
 from future_skills.database import connect, execute, fetch_rows, fetch_value
 from future_skills.drift.decisions import realise_decisions
 from future_skills.drift.policy import request_retraining
-from future_skills.hr.rights import DASHBOARD_ROLE, check_database, grants_sql
+from future_skills.hr.rights import check_database
 from future_skills.ledger.migrate import migrate_ledger, require_ledger
 from future_skills.prediction.staging import sweep_stages
 from future_skills.registry.approvals import expire_requests
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
-from support.company import load_demo
 from support.pipeline import Chain, run_chain
 from support.prepared import SIZES, quick_settings
+from support.roles import DASHBOARD, DBA, PIPELINE, owned_company, role_dsn
 
-DBA, PIPELINE, DASHBOARD = "hr_owner", "future_skills_pipeline", DASHBOARD_ROLE
-ROLES = (PIPELINE, DASHBOARD, DBA)
 READ = {
     "accounts_user": set(),
     "future_skills_jobrole": {"id", "name", "department"},
@@ -75,35 +72,11 @@ FORBIDDEN = (
 )
 
 
-def role_dsn(dsn: str, role: str) -> str:
-    return make_dsn(**{**parse_dsn(dsn), "user": role})
-
-
 @pytest.fixture(scope="module")
-def company(hr_template) -> str:
-    """The DSN of a company's database: its owner is no superuser, and has run what `make hr-grants` prints, twice."""
-    server, dsn = hr_template, make_dsn(**{**parse_dsn(hr_template), "dbname": "hr_least_privilege"})
-    with closing(psycopg2.connect(server)) as admin:
-        admin.autocommit = True
-        execute(admin, "CREATE DATABASE hr_least_privilege TEMPLATE hr_template")
-        execute(admin, f"CREATE ROLE {DBA} LOGIN CREATEROLE")
-        execute(admin, f"ALTER DATABASE hr_least_privilege OWNER TO {DBA}")
-        execute(admin, f"DROP ROLE IF EXISTS {DASHBOARD}")
-        with closing(connect(dsn)) as connection:
-            load_demo(connection, **SIZES)
-            execute(connection, "DROP SCHEMA future_skills_ops CASCADE; ANALYZE")
-            for row in fetch_rows(connection, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'"):
-                execute(connection, f"ALTER TABLE public.{row['tablename']} OWNER TO {DBA}")
-            connection.commit()
-        with closing(connect(role_dsn(dsn, DBA))) as connection:
-            for _ in range(2):
-                execute(connection, grants_sql(PIPELINE))
-                connection.commit()
+def company(hr_template):
+    """The DSN of a company's database, whose owner is no superuser."""
+    with owned_company(hr_template, "hr_least_privilege") as dsn:
         yield dsn
-        execute(admin, "DROP DATABASE hr_least_privilege WITH (FORCE)")
-        for role in ROLES:
-            execute(admin, f"DROP OWNED BY {role}")
-            execute(admin, f"DROP ROLE {role}")
 
 
 @pytest.fixture(scope="module")

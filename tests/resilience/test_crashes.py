@@ -38,6 +38,11 @@ LEFT_OUT = {"attempts", "message_id", "text_part", "html_part", "pictures", "met
 """Columns that count the tries, carry times in words, or were measured with a clock."""
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d(:?\d\d)?|Z)?")
 
+IDENTIFIERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=metric_)[0-9a-f]{32}")
+"""What the library of the drift report makes up for each."""
+TIMED = {"comparison.html", "MODEL_COMPARISON.md"}
+"""Pages that show how long something took."""
+
 
 class Course:
     """A company before each step of its first week: a database to copy, and a store to put back."""
@@ -123,11 +128,24 @@ def alike(text: str) -> str:
     )
 
 
+def json_alike(text: str) -> str:
+    text = re.sub(r'"hmac": "\w+"', '"hmac": ""', alike(text))  # it binds the file's name, and that has the number
+    return re.sub(r'"(\w*second\w*|report_id|evaluation_id)": [\d.e-]+', r'"\1": 0', text)
+
+
 def row_alike(row: dict, left_out: set[str]) -> str:
     kept = {name: value for name, value in row.items() if name not in left_out and not isinstance(value, datetime)}
-    text = alike(json.dumps(kept, default=str, sort_keys=True))
-    text = re.sub(r'"hmac": "\w+"', '"hmac": ""', text)  # it binds the file's name, and that has the number
-    return re.sub(r'"(\w*second\w*|report_id|evaluation_id)": [\d.e-]+', r'"\1": 0', text)
+    return json_alike(json.dumps(kept, default=str, sort_keys=True))
+
+
+def content_alike(path: Path) -> bytes:
+    """What a file says: data and models to the byte, pages without what tells runs apart."""
+    content = path.read_bytes()
+    if path.name in TIMED:
+        return b""
+    if path.suffix in {".csv", ".pkl", ".jsonl"}:
+        return content
+    return IDENTIFIERS.sub("ID", json_alike(content.decode())).encode()
 
 
 def end_of(course: Course, database: str, step: str) -> End:
@@ -156,9 +174,7 @@ def end_of(course: Course, database: str, step: str) -> End:
     files = {}
     for path in sorted(path for path in course.store.rglob("*") if path.is_file()):
         assert ".draft" not in path.name
-        content = path.read_bytes() if path.suffix in {".csv", ".pkl", ".env", ".jsonl"} else b""
-        content = alike(content.decode()).encode() if path.suffix == ".env" else content
-        files[alike(str(path.relative_to(course.store)))] = hashlib.sha256(content).hexdigest()
+        files[alike(str(path.relative_to(course.store)))] = hashlib.sha256(content_alike(path)).hexdigest()
     return End(rows, files)
 
 

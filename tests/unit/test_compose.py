@@ -6,18 +6,22 @@ import re
 import shutil
 import stat
 import subprocess
+import tempfile
+from pathlib import Path
 
 import pytest
 import yaml
 
 from future_skills.config import SQL_FOLDER, Settings
-from runtime.env_example import render
+from runtime.env_example import CONTAINER_DEFAULTS, render
 
 ROOT = SQL_FOLDER.parents[1]
 TEXT = (ROOT / "docker-compose.yaml").read_text(encoding="utf-8")
 FILE = yaml.safe_load(TEXT)
 SERVICES = FILE["services"]
 ONE_SHOT = {"init", "hr-data"}
+OTHER = 65534
+"""A user who is neither root nor the one who runs the tests."""
 LASTING = sorted(set(SERVICES) - ONE_SHOT)
 PINNED = re.search(r"^apache-airflow==(\S+)$", (ROOT / "requirements.txt").read_text(encoding="utf-8"), re.MULTILINE)[1]
 
@@ -31,9 +35,11 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def call(folder, *command, **variables):
+def call(folder, *command, user=None, **variables):
     environment = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME"}}
-    return subprocess.run(command, cwd=folder, env={**environment, **variables}, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=folder, env={**environment, **variables}, user=user, capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize("settings_file", [".env.example", "docker/demo.env"])
@@ -44,6 +50,21 @@ def test_compose_takes_the_file(checkout, command, settings_file):
     shutil.copy(checkout / settings_file, checkout / ".env")
     done = call(checkout, *command, "config", "--quiet")
     assert done.returncode == 0, done.stderr
+
+
+def test_compose_takes_the_example_of_an_override_beside_it(checkout):
+    if shutil.which("docker-compose") is None:
+        pytest.skip("docker-compose is not installed")
+    shutil.copy(checkout / ".env.example", checkout / ".env")
+    shutil.copy(ROOT / "docs" / "examples" / "docker-compose.override.yaml", checkout)
+    done = call(checkout, "docker-compose", "config")
+    assert done.returncode == 0, done.stderr
+    services = yaml.safe_load(done.stdout)["services"]
+    assert {name for name, service in services.items() if "/srv/future-skills" in json.dumps(service["volumes"])} == {
+        "init", "api-server", "dag-processor", "worker",
+    }  # fmt: skip
+    assert all("state:/opt/future-skills/state" in json.dumps(services[name]["volumes"]) for name in ("init", "worker"))
+    assert set(services["scheduler"]["networks"]) == {"control", "company"}
 
 
 def test_only_the_user_interface_is_published_and_on_loopback():
@@ -95,19 +116,42 @@ def test_no_password_is_in_the_file_and_every_secret_is_a_file():
     assert {name for service in SERVICES.values() for name in service.get("secrets", ())} == set(FILE["secrets"])
 
 
-def test_every_secret_file_of_a_service_is_given_to_it():
-    for name, service in SERVICES.items():
-        named = set(re.findall(r"/run/secrets/(\w+)", json.dumps([service.get("command"), service.get("healthcheck")])))
-        own = service.get("environment") if "env_file" not in service else {}
-        named |= set(re.findall(r"/run/secrets/(\w+)", json.dumps(own)))
-        assert named <= set(service.get("secrets", ())), name
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_a_service_is_given_exactly_the_secrets_it_names(name):
+    service = SERVICES[name]
+    named = re.findall(r"/run/secrets/(\w+)", json.dumps([service.get(key) for key in ("command", "healthcheck", "environment")]))
+    assert set(named) == set(service.get("secrets", ()))
+
+
+def test_beside_airflows_own_each_has_only_the_secrets_it_uses():
+    airflow = {"metadata_password", "broker_password", "fernet_key", "api_secret_key", "jwt_secret"}
+    given = {name: set(service.get("secrets", ())) for name, service in SERVICES.items()}
+    assert {name: secrets - airflow for name, secrets in given.items() if secrets & airflow} == {
+        "postgres": set(),
+        "redis": set(),
+        "init": {"accounts", "hr_dsn", "hr_dashboard_dsn", "signing_keys"},
+        "api-server": {"hr_dsn", "hr_dashboard_dsn"},
+        "scheduler": set(),
+        "triggerer": set(),
+        "dag-processor": {"hr_dsn", "mail_password"},
+        "worker": {"hr_dsn", "signing_keys", "mail_password"},
+    }  # fmt: skip
 
 
 def test_every_variable_is_explained_and_has_the_default_of_its_setting():
     explained = dict(re.findall(r"^# ([A-Z0-9_]+)=(.*)$", render(), re.MULTILINE))
     used = dict(re.findall(r"(?<!\$)\$\{([A-Z_]+)(?::-([^}]*))?\}", TEXT))
     assert set(used) <= set(explained)
-    assert {name for name, default in used.items() if default != explained[name]} == {"STORE_URI"}  # inside its volume
+    assert {name: default for name, default in used.items() if default != explained[name]} == CONTAINER_DEFAULTS
+
+
+def test_each_secret_setting_is_explained_as_the_file_it_is():
+    given = {}
+    for service in SERVICES.values():
+        given |= service.get("environment", {})
+    files = dict(re.findall(r"secrets/(\w+)\.\n# ([A-Z0-9_]+)=$", render(), re.MULTILINE))
+    assert files == {"hr_dsn": "HR_DSN", "signing_keys": "SIGNING_KEYS", "mail_password": "MAIL__PASSWORD"}
+    assert all(given[f"{variable}_FILE"] == f"/run/secrets/{secret}" for secret, variable in files.items())
 
 
 def test_the_image_is_built_on_the_pinned_airflow():
@@ -119,6 +163,12 @@ def test_the_image_is_built_on_the_pinned_airflow():
 def test_the_builder_without_extensions_can_build_the_image():
     for path in (ROOT / "Dockerfile", ROOT / "tests" / "compose" / "Dockerfile"):
         assert not re.search(r"--mount|<<|^# syntax|--link|--chmod", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_what_the_image_copies_is_let_into_its_context():
+    copied = re.findall(r"^COPY (?:--chown=\S+ )?(.+) \S+$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.MULTILINE)
+    let_in = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    assert {source for line in copied for source in line.split()} == set(let_in)
 
 
 def test_a_trial_gets_all_its_secrets_for_their_owner_alone(checkout):
@@ -156,6 +206,62 @@ def test_what_only_the_company_knows_is_named(checkout):
     done = call(checkout, "docker/secrets", AIRFLOW_UID=str(os.getuid()))
     assert done.returncode == 1
     assert re.findall(r"Missing: \./secrets/(\w+):", done.stderr) == ["hr_dsn", "hr_dashboard_dsn"]
+
+
+def test_the_secrets_of_a_trial_are_not_taken_for_an_installation(checkout):
+    owner = {"AIRFLOW_UID": str(os.getuid())}
+    call(checkout, "docker/secrets", COMPOSE_PROFILES="demo", **owner)
+    shutil.copy(checkout / ".env.example", checkout / ".env")
+    for command in (("docker/secrets",), ("docker/secrets", "check")):
+        done = call(checkout, *command, **owner)
+        assert done.returncode == 1
+        assert re.findall(r"Of a trial: \./secrets/(\w+) ", done.stderr) == ["hr_dsn", "hr_dashboard_dsn"]
+        assert "down --volumes && rm -r ./secrets" in done.stderr
+
+
+@pytest.fixture
+def others(checkout):
+    """The checkout where another administrator sees it: pytest's own folder is closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="future-skills-others-"))
+    folder.chmod(0o755)
+    shutil.copytree(checkout, folder / "checkout")
+    (folder / "checkout").chmod(0o755)
+    yield folder / "checkout"
+    subprocess.run(["chmod", "-R", "u+rwX", folder], check=True)
+    shutil.rmtree(folder)
+
+
+def test_a_second_administrator_is_told_that_secrets_are_closed_not_that_they_are_missing(others):
+    shutil.copy(others / "docker" / "demo.env", others / ".env")
+    call(others, "docker/secrets", AIRFLOW_UID=str(os.getuid()))
+    as_another = {"user": OTHER} if os.getuid() == 0 else {}
+    (others / "secrets").chmod(0o700 if as_another else 0)
+    checked = call(others, "docker/secrets", "check", **as_another)
+    assert checked.returncode == 0, checked.stderr
+    assert f"Unreadable: ./secrets belongs to user {os.getuid()} " in checked.stderr
+    made = call(others, "docker/secrets", **as_another)
+    assert made.returncode == 1
+    assert "Missing" not in checked.stderr + made.stderr
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give files to somebody else")
+@pytest.mark.parametrize("caller", [0, OTHER])
+@pytest.mark.parametrize(
+    "owner, variables, expected",
+    [(1234, {}, "1234"), (1234, {"AIRFLOW_UID": "77"}, "77"), (None, {}, None), (0, {}, None)],
+    ids=["owner of the secrets", "as set", "no secrets yet", "secrets of root"],
+)
+def test_the_containers_run_as_the_owner_of_the_secrets_whoever_starts_them(others, caller, owner, variables, expected):
+    (others / ".env").touch()
+    if owner is not None:
+        (others / "secrets").mkdir()
+        os.chown(others / "secrets", owner, 0)
+    (others / "compose").mkdir()
+    (others / "compose" / "docker").write_text('#!/bin/sh\necho "$AIRFLOW_UID"\n', encoding="utf-8")
+    (others / "compose" / "docker").chmod(0o755)
+    path = f"{others / 'compose'}:{os.environ['PATH']}"
+    done = call(others, "docker/compose", "up", PATH=path, user=caller, **variables)
+    assert done.stdout.strip() == (expected or str(caller or 50_000)), done.stderr
 
 
 def test_without_settings_nothing_starts_and_it_says_what_to_do(checkout):

@@ -2,8 +2,8 @@
 
 import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError
-from importlib.metadata import version as installed
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 
 LIBRARIES = ("scikit-learn", "numpy", "pandas", "joblib")
 EXTRAS: Mapping[str, tuple[str, ...]] = {
@@ -16,9 +16,9 @@ EXTRAS: Mapping[str, tuple[str, ...]] = {
 
 def library_versions() -> dict[str, str]:
     """Python, the LIBRARIES, and those of the EXTRAS that are installed."""
-    versions = {"python": platform.python_version(), **{name: installed(name) for name in LIBRARIES}}
+    versions = {"python": platform.python_version(), **{name: _installed(name) for name in LIBRARIES}}
     found = {extra: _first_installed(names) for extra, names in EXTRAS.items()}
-    return {**versions, **{extra: version for extra, version in found.items() if version}}
+    return {**versions, **{extra: number for extra, number in found.items() if number}}
 
 
 def changed_library(estimator: str, libraries: Mapping[str, str]) -> str | None:
@@ -30,10 +30,17 @@ def changed_library(estimator: str, libraries: Mapping[str, str]) -> str | None:
     return None
 
 
+@cache
+def _installed(name: str) -> str:
+    """The version, looked up on disk once: a page asks for every model there is. Raises PackageNotFoundError."""
+    return version(name)
+
+
+@cache
 def _first_installed(names: tuple[str, ...]) -> str | None:
     for name in names:
         try:
-            return installed(name)
+            return _installed(name)
         except PackageNotFoundError:
             continue
     return None

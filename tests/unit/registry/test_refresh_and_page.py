@@ -1,13 +1,16 @@
 """When a champion is refreshed, and the page that shows the registry."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from future_skills.database import execute
 from future_skills.ledger.versions import get_version
+from future_skills.model.libraries import library_versions
 from future_skills.registry.approvals import request_of_version
 from future_skills.registry.candidates import refresh_mode, register_candidate
+from future_skills.registry.deployment_checks import NotDeployableError
 from future_skills.registry.page import render_registry, write_registry
 from support.registry import answer, candidate, deployed, with_gate
 
@@ -69,6 +72,21 @@ def test_the_page_shows_versions_beside_their_baselines_and_every_deployment(ben
     assert "| approved |" in versions[3]
     assert "cv, n=600, 30 roles" in versions[3]
     assert len([line for line in page.splitlines() if "| v1 | – | deploy | devops | – |" in line]) == 1
+
+
+def test_the_page_names_versions_that_cannot_be_deployed_here_any_more(bench):
+    libraries = (
+        "UPDATE future_skills_ops.model_version SET libraries = libraries || '{\"scikit-learn\": \"0.1\"}' WHERE version = 'v2'"
+    )
+    execute(bench.connection, libraries)
+    bench.connection.commit()
+    rows = [line.split("|") for line in render_registry(bench.connection).splitlines() if line.startswith("| v")]
+    column = next(number for number, title in enumerate(rows[0]) if title.strip() == "deployable here")
+    found = {row[1].strip(): row[column].strip() for row in rows[1:]}
+    here = library_versions()["scikit-learn"]
+    assert found == {"v3": "yes", "v2": f"no, made with scikit-learn 0.1, here {here}", "v1": "yes"}
+    with pytest.raises(NotDeployableError, match=re.escape(f"scikit-learn 0.1, here {here}: train a new version")):
+        deployed(bench, 2)
 
 
 def test_what_people_wrote_stays_inside_its_cell(bench):
