@@ -230,8 +230,17 @@ def test_events_made_by_hand_alone_start_no_prediction(run_dag, three_deployed, 
     assert run_dag("prediction").tasks["publish"] == "success"
 
 
+def test_events_made_by_hand_alone_start_no_drift_report(run_dag, installation, monkeypatch):
+    for number, extra in enumerate(({"batch_id": "b-9"}, {"batch_id": {"a": 1}}, {})):
+        made_by_hand = SimpleNamespace(extra={**extra, "from_rest_api": True}, timestamp=1)
+        monkeypatch.setattr(RuntimeTaskInstance, "get_template_context", started_by(made_by_hand))
+        forged = run_dag("drift")
+        assert (forged.state, forged.tasks["report"]) == ("success", "skipped")
+        assert [row["action"] for row in refusals(installation)] == ["drift"] * (number + 1)
+
+
 def started_by(*events):
-    """The context of a task in a run that these events of the champion started: `dag.test` starts runs by hand."""
+    """The context of a task in a run that these events started: `dag.test` starts runs by hand."""
     own = RuntimeTaskInstance.get_template_context
 
     def context(instance):
