@@ -22,8 +22,8 @@ def set_pointer_right(connection: Connection, store: Store, keys: SigningKeys, s
     """Point the HR application at the model the ledger says is deployed, where it is not; returns what was done, if anything.
 
     It is recorded, and DEPLOY_HOOK runs, as the application may have loaded the other model; one that failed, or was killed,
-    runs again with the next call. Waits for a deployment that is being made. Raises UntrustedArtifactError, StoreUnwritableError, or,
-    when all is done, DeployHookError.
+    runs again with the next call. Waits for a deployment that is being made. Raises UntrustedArtifactError,
+    StoreUnwritableError, or, when all is done, DeployHookError.
     """
     with connection:
         execute(connection, CHAMPION_LOCK)
