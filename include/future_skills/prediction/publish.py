@@ -80,7 +80,7 @@ def _require_turn(connection: Connection, settings: Settings, batch: BatchRow) -
     if deployed and deployed.at > batch.planned_at and deployed.version != batch.version:
         raise OvertakenError(
             f"Batch {batch.batch_id} is of {batch.version}, but {deployed.version} was deployed since it was planned: it stays "
-            "unpublished. Run future_skills_prediction again."
+            "unpublished, and the run that the deployment started publishes."
         )
     since = batch.planned_at if batch.repeat else None  # one asked for again goes over what was newer when it was asked for
     if newer := newer_published(connection, get_dataset(connection, batch.dataset_id), since):

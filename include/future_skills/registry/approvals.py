@@ -16,8 +16,7 @@ from future_skills.ledger.versions import get_version
 LONGEST_REASON = 2_000
 RECORDED_LATE = timedelta(days=2)
 """An answer that was given in time may be recorded this much later, when the ledger was down: until then nothing expires.
-
-Longer than the promotion tries to record it."""
+It is longer than the promotion tries to record it."""
 AUTOMATIC = "APPROVAL=auto"
 """Who approves where nobody is asked."""
 ENDED_UNANSWERED = (
