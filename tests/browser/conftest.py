@@ -30,7 +30,7 @@ HOSTILE = (
 AXE = "axe-core@4.14.1"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def installation() -> Iterator[Running]:
     """Serving, with hostile names among its roles and skills."""
     with running() as served:
@@ -74,7 +74,7 @@ class Seen:
         return True
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sessions(installation, chromium):
     """A browser's cookies for a user, once signed in through Airflow's form, which takes 5 sign-ins in 40 seconds at most."""
 

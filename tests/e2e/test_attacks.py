@@ -21,6 +21,8 @@ from runtime.state import State
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 STEP_SECONDS = 900
+ASKED_SECONDS = 5
+"""An answer that comes before Airflow has seen the asking process end is lost: it takes the task for killed, and asks again."""
 ENDED = {"success", "failed"}
 PROMOTION, DEPLOYMENT, PREDICTION = (f"future_skills_{name}" for name in ("promotion", "deployment", "prediction"))
 RETRAINING, EXPORT = "future_skills_retraining", "future_skills_export"
@@ -105,7 +107,9 @@ def waiting_question(client: httpx.Client, request_id: str, besides: frozenset[s
                 return instance["dag_run_id"]
         return None
 
-    return eventually(look)
+    run_id = eventually(look)
+    time.sleep(ASKED_SECONDS)
+    return run_id
 
 
 def reply(client: httpx.Client, run_id: str, option: str, reason: str = "") -> httpx.Response:
