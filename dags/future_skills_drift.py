@@ -13,10 +13,11 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import Param, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 
-from orchestration.assets import DRIFT_REPORT, PREDICTIONS, event_extras
+from orchestration.assets import DRIFT_REPORT, PREDICTIONS, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
 from orchestration.measures import tell
+from orchestration.refusals import trusted_extras
 
 
 @dag(
@@ -30,12 +31,14 @@ from orchestration.measures import tell
 )
 def future_skills_drift():
     @task(outlets=[DRIFT_REPORT])
-    def report(*, params, outlet_events, triggering_asset_events=None) -> int:
+    def report(*, params, dag_run, outlet_events, triggering_asset_events=None) -> int:
         from future_skills.drift.report import report_drift
         from future_skills.ledger.batches import newest_finished
 
-        batches = [extra["batch_id"] for extra in event_extras(triggering_asset_events)]
         with resources() as work:
+            batches = text_values(trusted_extras(work.connection, "drift", dag_run, triggering_asset_events), "batch_id")
+            if triggering_asset_events and not batches:
+                raise AirflowSkipException("Only events made by hand started this run: nothing is compared.")
             newest = newest_finished(work.connection, work.settings.horizon_years)
             if params["batch_id"] or not batches:
                 batches = [params["batch_id"] or (newest.batch_id if newest else None)]

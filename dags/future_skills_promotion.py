@@ -2,7 +2,7 @@
 
 Starts by itself when the gate lets a version through. **request_approval** shows what would change and waits for an answer
 (Browse > Required Actions); no answer in time counts as a rejection. **record_decision** always runs and writes who decided
-what, why, when, for which digest; while the ledger is down it tries for more than a day. Approved, with `DEPLOY=auto`,
+what, why, when, for which digest; while the ledger is down both are tried for more than a day. Approved, with `DEPLOY=auto`,
 **request_deployment** starts `future_skills_deployment`; with `DEPLOY=manual` DevOps is mailed. An answer that does not count
 (by whoever asked for the training; a state set by hand) is recorded as refused, and **ask_again** puts the question anew. With
 `APPROVAL=auto` (the local run) nobody is asked.
@@ -23,6 +23,8 @@ from orchestration.orders import requested_by
 from orchestration.refusals import trusted_extras
 
 WAITS = settings().approval_expiry
+RUN_HOURS = 2 * 30 + int(WAITS / timedelta(hours=1))
+"""Opening a request and recording its answer may each take more than a day, see UNTIL_RECORDED; answering, as long as it may."""
 OPEN_AT_ONCE = 16  # a question nobody has answered yet must not keep the next one from being asked
 UNTIL_RECORDED = {
     "retries": 60,
@@ -30,22 +32,20 @@ UNTIL_RECORDED = {
     "max_retry_delay": timedelta(minutes=30),
     "on_retry_callback": report_failure,
 }
-"""An answer is given once: while the ledger is down, recording it is tried again for more than a day, and DevOps is told."""
+"""A candidate comes once, and so does an answer: while the ledger is down, both are tried for over a day, and DevOps is told."""
 FROM_OPENED = "{{ ti.xcom_pull(task_ids='open_request', key='%s') }}"
 
 
 @dag(
     schedule=[CANDIDATE],
     params={"request_id": Param(None, type=["null", "string"], title="Ask again for this open request (default: the newest)")},
-    **dag_arguments(
-        "future_skills_promotion", __doc__, "approval", run_hours=24 + int(WAITS / timedelta(hours=1)), active_runs=OPEN_AT_ONCE
-    ),
+    **dag_arguments("future_skills_promotion", __doc__, "approval", run_hours=RUN_HOURS, active_runs=OPEN_AT_ONCE),
 )
 def future_skills_promotion():
-    @task.branch
+    @task.branch(**UNTIL_RECORDED)
     def open_request(*, params, dag_run, ti, triggering_asset_events=None) -> str:
         from future_skills.registry.approvals import current_request
-        from future_skills.registry.refusals import Attempt, changed_files_recorded
+        from future_skills.registry.refusals import NOT_REGISTERED, Attempt, changed_files_recorded
         from orchestration.approval import ask
 
         with resources() as work:
@@ -56,8 +56,11 @@ def future_skills_promotion():
                 ti.xcom_push(key="request_id", value="")
                 raise AirflowSkipException("No request is open: there is nothing to approve.")
             attempt = Attempt("ask", request.request_id, requested_by(dag_run), dag_run.run_id)
-            with changed_files_recorded(work.connection, attempt):
-                ti.xcom_push(key="body", value=ask(work, request, dag_run, again=bool(params["request_id"])))
+            try:
+                with changed_files_recorded(work.connection, attempt):
+                    ti.xcom_push(key="body", value=ask(work, request, dag_run, again=bool(params["request_id"])))
+            except NOT_REGISTERED as error:  # another try mends no file
+                raise AirflowFailException(str(error)) from error
             asked = work.settings.approval == "required"
         named = {"version": request.version, "digest": request.digest, "asked": asked, "request_id": request.request_id}
         for key, value in named.items():
@@ -68,6 +71,7 @@ def future_skills_promotion():
     def auto() -> None:
         """Nobody is asked: APPROVAL=auto."""
 
+    # The reason has no longest length here: Airflow would take the answer, and lose it when the task refuses it.
     request_approval = HITLOperator(
         task_id="request_approval",
         subject="Shall model " + FROM_OPENED % "version" + " predict from now on?",
@@ -76,7 +80,7 @@ def future_skills_promotion():
         defaults=["Reject"],
         response_timeout=WAITS,
         execution_timeout=None,
-        params={"reason": Param("", type="string", maxLength=2_000, title="Reason (kept in the record)")},
+        params={"reason": Param("", type="string", title="Reason (kept in the record)")},
     )
 
     @task.branch(trigger_rule=TriggerRule.ALL_DONE, **UNTIL_RECORDED)

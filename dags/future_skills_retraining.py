@@ -85,6 +85,7 @@ def future_skills_retraining():
     def register_candidate(*, ti, dag_run, outlet_events) -> str:
         from future_skills.ledger.versions import get_evaluation
         from future_skills.registry.candidates import register_candidate
+        from future_skills.registry.page import write_registry
         from future_skills.registry.refusals import Attempt, refusals_recorded
 
         evaluation_id = ti.xcom_pull(task_ids="evaluate")
@@ -93,6 +94,7 @@ def future_skills_retraining():
         with resources() as work:
             with refusals_recorded(work.connection, attempt):
                 request = register_candidate(work.connection, work.settings, evaluation_id, **facts)
+            write_registry(work.connection, work.store)
             chain_id = get_evaluation(work.connection, evaluation_id).dataset_id
         names = ("request_id", "version", "digest", "requested_by")
         outlet_events[CANDIDATE].extra = {"chain_id": chain_id, **{name: getattr(request, name) for name in names}}

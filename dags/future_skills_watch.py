@@ -3,7 +3,7 @@
 **send_outbox** tries again what a mail server did not take, with growing pauses, and tells DevOps what it never will.
 **check_lateness** mails DevOps when no dataset was accepted for more than a week, or when its predictions or their drift report
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
-**expire_requests** settles approvals that nobody answered, a day after their time. **check_pointer** points the HR application
+**expire_requests** settles approvals that nobody answered, two days after their time. **check_pointer** points the HR application
 at the model the ledger says is deployed, where a crash or an edit left another. **sweep** drops staging tables and files that a
 crash left behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
 """
@@ -64,9 +64,12 @@ def future_skills_watch():
     @task
     def expire_requests() -> int:
         from future_skills.registry.approvals import expire_requests
+        from future_skills.registry.page import write_registry
 
         with resources() as work:
-            return expire_requests(work.connection)
+            if settled := expire_requests(work.connection):
+                write_registry(work.connection, work.store)
+            return settled
 
     @task
     def check_pointer() -> str | None:

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
+from future_skills.registry.approvals import LONGEST_REASON
 from runtime.airflow_api import AirflowApi
 from runtime.command_options import CommandOptions
-from runtime.following import CommandError
+from runtime.following import CommandError, require_unpaused
 from runtime.options import OptionsError
 
 PROMOTION = "future_skills_promotion"
@@ -35,9 +36,9 @@ def answer_approval(api: AirflowApi, options: CommandOptions) -> str | None:
         print(f"{question.asked['subject']}\n\n{question.asked['body']}\n")
         print(f'To answer: make promote VERSION={question.version} ANSWER=approve REASON="..." (or ANSWER=reject).')
         return None
-    if not (options.reason or "").strip():
-        raise OptionsError('REASON is missing: say why, as in REASON="better on every department". It is kept in the record.')
-    if not api.answer(question.asked, OPTIONS[options.answer], {"reason": options.reason}):
+    reason = stated_reason(options)
+    require_unpaused(api, PROMOTION)
+    if not api.answer(question.asked, OPTIONS[options.answer], {"reason": reason}):
         raise CommandError("Somebody else has just answered it: see `make registry`.")
     return str(question.asked["task_instance"]["dag_run_id"])
 
@@ -45,6 +46,16 @@ def answer_approval(api: AirflowApi, options: CommandOptions) -> str | None:
 def _question(api: AirflowApi, asked: dict[str, Any]) -> Question:
     named = {name: str(api.xcom(asked["task_instance"], "open_request", name) or "") for name in ("version", "digest")}
     return Question(asked=asked, **named)
+
+
+def stated_reason(options: CommandOptions) -> str:
+    """Why the person answers so. Raises OptionsError when that is missing, or too long to be kept whole."""
+    reason = (options.reason or "").strip()
+    if not reason:
+        raise OptionsError('REASON is missing: say why, as in REASON="better on every department". It is kept in the record.')
+    if len(reason) > LONGEST_REASON:
+        raise OptionsError(f"REASON has {len(reason):,} characters; {LONGEST_REASON:,} are kept: say it in fewer.")
+    return reason
 
 
 def choose(waiting: list[Question], options: CommandOptions) -> Question:

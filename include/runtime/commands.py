@@ -15,7 +15,7 @@ from runtime.airflow_api import AirflowApi
 from runtime.answering import PROMOTION, answer_approval
 from runtime.caller import Caller, Login
 from runtime.command_options import CommandOptions, value_of
-from runtime.following import CommandError, follow_run
+from runtime.following import follow_run, require_unpaused
 from runtime.options import SETTINGS_ERRORS, OptionsError, RunOptions, in_words
 from runtime.results import RESULTS
 
@@ -102,8 +102,7 @@ def run_command(command: Command, options: CommandOptions, run_options: RunOptio
 
 
 def _start(api: AirflowApi, dag_id: str, conf: dict[str, Any]) -> str:
-    if api.is_paused(dag_id):
-        raise CommandError(f"{dag_id} is paused, and a run would wait for ever: let it run again in the UI first.")
+    require_unpaused(api, dag_id)
     return api.trigger(dag_id, conf)
 
 

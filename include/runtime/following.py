@@ -16,6 +16,12 @@ class CommandError(FutureSkillsError):
     """A run cannot be started, did not end well, or did not do what was asked for."""
 
 
+def require_unpaused(api: AirflowApi, dag_id: str) -> None:
+    """Raise CommandError while the DAG is paused."""
+    if api.is_paused(dag_id):
+        raise CommandError(f"{dag_id} is paused, and a run would wait for ever: let it run again in the UI first.")
+
+
 def follow_run(api: AirflowApi, address: str, dag_id: str, run_id: str) -> dict[str, Any]:
     """The run, once it has ended well. Raises CommandError, with the reason from the task's log, when it fails."""
     begin = told = time.monotonic()

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -10,7 +11,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
 from future_skills.config import Settings, TrainingSettings
-from future_skills.database import fetch_row, fetch_rows, fetch_value
+from future_skills.database import connect, execute, fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.versions import champion, get_version
 from future_skills.store.artifacts import Store
 from orchestration.approval import record
@@ -27,11 +28,12 @@ TESTER = "dag_test"
 
 
 @pytest.fixture
-def asked(run_dag, installation, monkeypatch):
+def asked(run_dag, installation, settings, monkeypatch):
     """v1 is a candidate that a person has to approve and DevOps to deploy."""
     monkeypatch.setenv("APPROVAL", "required")
     monkeypatch.setenv("DEPLOY", "manual")
     assert run_dag("retraining").tasks["register_candidate"] == "success"
+    assert "| requested |" in Store.open(settings.store_uri).path("MODEL_REGISTRY.md").read_text(encoding="utf-8")
     return installation
 
 
@@ -188,18 +190,44 @@ def wait_for_state(task_id, state):
     raise AssertionError(f"{task_id} is never {state}")
 
 
-def test_an_answer_after_the_expiry_deploys_nothing(run_dag, installation, answer, monkeypatch):
-    monkeypatch.setenv("APPROVAL", "required")
-    monkeypatch.setenv("APPROVAL_EXPIRY", "-PT1S")
-    run_dag("retraining")
-    monkeypatch.delenv("APPROVAL_EXPIRY")
-    answer("Approve")
-    late = run_dag("promotion")
+def test_an_answer_after_the_expiry_deploys_nothing(run_dag, asked, answer, hr_dsn):
+    def too_late():
+        """The question is open when its time is over; only then somebody answers."""
+        wait_for_state("request_approval", "awaiting_input")
+        time_is_over(hr_dsn)
+        answer("Approve")
+
+    asked.rollback()
+    with ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(too_late)
+        late = run_dag("promotion")
+        answering.result()
     assert late.tasks["ask_again"] == late.tasks["request_deployment"] == "skipped"
     assert late.pull("record_decision", key="outcome")["event"] == "expired"
-    assert approvals(installation)[-1] == ("expired", "drh.one")
+    assert approvals(asked)[-1] == ("expired", "drh.one")
     assert run_dag("deployment", {"version": "v1"}).state == "failed"
-    assert nothing_deployed(installation)
+    assert nothing_deployed(asked)
+
+
+def test_a_request_whose_time_is_over_is_put_to_nobody(run_dag, asked, hr_dsn):
+    asked.rollback()
+    time_is_over(hr_dsn)
+    unasked = run_dag("promotion")
+    assert (unasked.tasks["open_request"], unasked.tasks["request_approval"]) == ("skipped", "skipped")
+    assert fetch_value(asked, "SELECT count(*) FROM future_skills_ops.outbox WHERE cause = 'approval_request'") == 0
+
+
+def time_is_over(hr_dsn):
+    """As if 6 days had passed: every request's limit is a moment ago, in the record that nobody else can change."""
+    with closing(connect(hr_dsn)) as connection, connection:
+        execute(connection, "SET session_replication_role = replica")
+        execute(connection, "UPDATE future_skills_ops.approval SET expires_at = now() - interval '1 second'")
+
+
+def test_a_long_reason_does_not_lose_the_answer(run_dag, asked, answer):
+    answer("Approve", reason="long " * 1_000)
+    assert run_dag("promotion").state == "success"
+    assert fetch_value(asked, "SELECT length(reason) FROM future_skills_ops.approval WHERE event = 'approved'") == 2_000
 
 
 # Events and configurations
@@ -230,8 +258,17 @@ def test_events_made_by_hand_alone_start_no_prediction(run_dag, three_deployed, 
     assert run_dag("prediction").tasks["publish"] == "success"
 
 
+def test_events_made_by_hand_alone_start_no_drift_report(run_dag, installation, monkeypatch):
+    for number, extra in enumerate(({"batch_id": "b-9"}, {"batch_id": {"a": 1}}, {})):
+        made_by_hand = SimpleNamespace(extra={**extra, "from_rest_api": True}, timestamp=1)
+        monkeypatch.setattr(RuntimeTaskInstance, "get_template_context", started_by(made_by_hand))
+        forged = run_dag("drift")
+        assert (forged.state, forged.tasks["report"]) == ("success", "skipped")
+        assert [row["action"] for row in refusals(installation)] == ["drift"] * (number + 1)
+
+
 def started_by(*events):
-    """The context of a task in a run that these events of the champion started: `dag.test` starts runs by hand."""
+    """The context of a task in a run that these events started: `dag.test` starts runs by hand."""
     own = RuntimeTaskInstance.get_template_context
 
     def context(instance):

@@ -59,7 +59,7 @@ def test_a_dag_is_documented_owned_limited_and_guarded(dagbag, dag_id):
     }
     for task in dag.tasks:
         assert task.owner == "future-skills"
-        assert task.retries == (60 if task.task_id == "record_decision" else 2)  # a person answers once
+        assert task.retries == (60 if task.task_id in {"open_request", "record_decision"} else 2)  # each comes once
         assert task.has_on_failure_callback
         assert task.execution_timeout or task.task_id == "request_approval"
 
@@ -74,6 +74,24 @@ def test_a_dag_has_a_form_that_names_its_fields(dagbag, dag_id):
         params.get_param(name).resolve()
         if None in schema.get("enum", []):
             assert schema["values_display"]["null"], "Airflow's form shows an option without a label as null"
+
+
+def test_a_promotion_lasts_longer_than_all_tries_to_ask_and_to_record(dagbag):
+    dag = dagbag.dags["future_skills_promotion"]
+    tries = sum((tried(dag.get_task(name)) for name in ("open_request", "record_decision")), timedelta(0))
+    assert timedelta(days=2) < tries
+    assert dag.dagrun_timeout > tries + dag.get_task("request_approval").response_timeout
+
+
+def tried(task) -> timedelta:
+    """How long the pauses between a task's tries last at most."""
+    longest, pause = task.max_retry_delay.total_seconds(), task.retry_delay.total_seconds()
+    return timedelta(seconds=sum(min(pause * task.retry_exponential_backoff**number, longest) for number in range(task.retries)))
+
+
+def test_a_reason_may_have_any_length_as_a_refused_answer_would_be_lost(dagbag):
+    reason = dagbag.dags["future_skills_promotion"].get_task("request_approval").params.get_param("reason")
+    assert reason.resolve("long " * 1_000)
 
 
 def test_the_form_offers_the_estimators_of_the_table():

@@ -26,6 +26,7 @@ ASKED_SECONDS = 5
 ENDED = {"success", "failed"}
 PROMOTION, DEPLOYMENT, PREDICTION = (f"future_skills_{name}" for name in ("promotion", "deployment", "prediction"))
 RETRAINING, EXPORT = "future_skills_retraining", "future_skills_export"
+STARTED_BY_EVENTS = {"ask": PROMOTION, "predict": PREDICTION, "drift": "future_skills_drift"}
 
 
 @dataclass(frozen=True)
@@ -158,8 +159,24 @@ def approvals(site: Site, request_id: str) -> list[tuple]:
     return [(row["event"], row["actor"]) for row in rows]
 
 
+def asset_id(client: httpx.Client, name: str) -> int:
+    assets = client.get("/assets").raise_for_status().json()["assets"]
+    return next(asset["id"] for asset in assets if asset["name"] == f"future_skills/{name}")
+
+
+def make_event(client: httpx.Client, asset: int, extra: dict) -> httpx.Response:
+    return client.post("/assets/events", json={"asset_id": asset, "extra": extra})
+
+
+def require_refused(site: Site, client: httpx.Client, after: int, actions: set[str]) -> None:
+    """Events made by hand are refused, one for each action, by runs that end well."""
+    found = eventually(lambda: (rows := refusals(site, after)) and len(rows) == len(actions) and rows)
+    assert {row["action"] for row in found} == actions
+    for row in found:
+        assert ended(client, STARTED_BY_EVENTS[row["action"]], row["dag_run_id"]) == "success"
+
+
 def test_asset_events_made_by_hand_start_nothing(site, people):
-    assets = {asset["name"]: asset["id"] for asset in people["admin"].get("/assets").raise_for_status().json()["assets"]}
     forged = {
         "candidate": {"request_id": "request-99", "version": "v99", "digest": "0" * 64, "requested_by": "nobody"},
         "champion": {"version": "v99", "chain_id": ["no", "text"]},
@@ -168,15 +185,10 @@ def test_asset_events_made_by_hand_start_nothing(site, people):
     deployments = site.value("SELECT count(*) FROM future_skills_ops.deployment")
     before = last_refusal(site)
     for name, extra in forged.items():
-        body = {"asset_id": assets[f"future_skills/{name}"], "extra": extra}
         for user in ("scientist", "drh.one", "devops", "developer"):
-            assert people[user].post("/assets/events", json=body).status_code == 403
-        people["admin"].post("/assets/events", json=body).raise_for_status()
-    found = eventually(lambda: (rows := refusals(site, before)) and len(rows) == 2 and rows)
-    assert {row["action"] for row in found} == {"ask", "predict"}
-    for row in found:
-        dag_id = PROMOTION if row["action"] == "ask" else PREDICTION
-        assert ended(people["admin"], dag_id, row["dag_run_id"]) == "success"
+            assert make_event(people[user], asset_id(people["admin"], name), extra).status_code == 403
+        make_event(people["admin"], asset_id(people["admin"], name), extra).raise_for_status()
+    require_refused(site, people["admin"], before, {"ask", "predict"})
     assert site.value("SELECT count(*) FROM future_skills_futureskillprediction") == predictions
     assert site.value("SELECT count(*) FROM future_skills_ops.deployment") == deployments
 
@@ -195,14 +207,14 @@ def test_an_export_starts_no_training(site, people):
 def test_nobody_predicts_or_deploys_with_what_was_never_approved(site, people):
     before = last_refusal(site)
     orders = [
-        (DEPLOYMENT, {"version": "v99", "kind": "deploy", "requested_by": "drh.one"}),
-        (DEPLOYMENT, {"version": "v99", "kind": "rollback", "requested_by": "DEPLOY=auto"}),
-        (PREDICTION, {"version": "v99"}),
+        (DEPLOYMENT, {"version": "v1", "kind": "deploy", "requested_by": "drh.one"}),
+        (DEPLOYMENT, {"version": "v1", "kind": "rollback", "requested_by": "DEPLOY=auto"}),
+        (PREDICTION, {"version": "v1"}),
     ]
     for dag_id, conf in orders:
         assert finished(people["devops"], dag_id, **conf)[1] == "failed"
     assert [(row["action"], row["subject"], row["actor"]) for row in refusals(site, before)] == [
-        ("deploy", "v99", "devops"), ("rollback", "v99", "devops"), ("predict", "v99", "devops"),
+        ("deploy", "v1", "devops"), ("rollback", "v1", "devops"), ("predict", "v1", "devops"),
     ]  # fmt: skip
     assert start(people["devops"], DEPLOYMENT, version="v1'; DROP TABLE x").status_code == 400
 
@@ -271,3 +283,14 @@ def test_the_way_to_production_has_no_short_cut(site, people):
     assert refusals(site, before)[-1]["action"] == "edit"
     pairs = eventually(lambda: site.value("SELECT count(*) FROM future_skills_futureskillprediction"))
     assert pairs == 60 * 300
+
+
+def test_asset_events_made_by_hand_start_nothing_beside_a_deployed_model_either(site, people):
+    """The test before has deployed v1, which has predicted."""
+    admin = people["admin"]
+    assert site.value("SELECT count(*) FROM future_skills_ops.deployment") > 0
+    batches, before = site.rows("SELECT * FROM future_skills_ops.prediction_batch"), last_refusal(site)
+    make_event(admin, asset_id(admin, "champion"), {"version": "v1"}).raise_for_status()
+    make_event(admin, asset_id(admin, "predictions"), {"batch_id": "no batch"}).raise_for_status()
+    require_refused(site, admin, before, {"predict", "drift"})
+    assert site.rows("SELECT * FROM future_skills_ops.prediction_batch") == batches

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import time
 from contextlib import closing
-from importlib.util import find_spec
 from urllib.parse import quote, unquote
 
 import pytest
@@ -227,7 +226,6 @@ USER = {
     "last_name": "Forged",
     "roles": [{"name": "Admin"}],
 }
-CONNECTION = {"connection_id": "forged", "conn_type": "postgres"}
 ADMIN_ONLY = [
     ("GET", "/api/v2/connections", None),
     ("GET", "/api/v2/connections/hr_database", None),
@@ -373,8 +371,6 @@ def things_there_are(folder):
 
 
 def test_who_reads_which_part_of_the_dashboard(airflow, tmp_path):
-    if find_spec("dashboard") is None:
-        pytest.skip("there is no dashboard")
     mounted = {app["url_prefix"] for plugin in airflow.get("/api/v2/plugins")["plugins"] for app in plugin["fastapi_apps"]}
     (prefix,) = [found for found in mounted if found.startswith("/future-skills")]
     routes = dashboard_routes(tmp_path)

@@ -78,7 +78,7 @@ def late(bench: Workbench) -> Workbench:
 
 def long_ago(bench: Workbench) -> Workbench:
     """The same, where a request expired so long ago that no answer can be on its way any more."""
-    return under(bench, approval_expiry=-timedelta(days=2))
+    return under(bench, approval_expiry=-timedelta(days=3))
 
 
 def with_gate(bench: Workbench, **thresholds) -> Workbench:

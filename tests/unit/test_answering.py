@@ -1,8 +1,14 @@
 """`make promote`: an answer is about what the person has read, and the person learns what became of it."""
 
+import json
+import threading
+from contextlib import closing, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 
-from runtime.answering import Question, choose
+from runtime.airflow_api import AirflowApi
+from runtime.answering import Question, answer_approval, choose, stated_reason
 from runtime.command_options import CommandOptions
 from runtime.following import CommandError
 from runtime.options import OptionsError
@@ -58,3 +64,50 @@ def test_a_person_learns_what_became_of_the_answer():
         what_became("v2", refused, "http://link")
     with pytest.raises(CommandError, match="about v2 is not recorded"):
         what_became("v2", None, "http://link")
+
+
+@pytest.mark.parametrize(
+    "reason, told",
+    [(None, "REASON is missing"), ("  ", "REASON is missing"), ("x" * 2_001, "REASON has 2,001 characters; 2,000 are kept")],
+)
+def test_a_reason_that_would_not_be_kept_is_refused_before_the_answer(reason, told):
+    with pytest.raises(OptionsError, match=told):
+        stated_reason(CommandOptions(reason=reason))
+    assert stated_reason(CommandOptions(reason=" " + "x" * 2_000)) == "x" * 2_000
+
+
+@contextmanager
+def paused_airflow():
+    """A server that answers as Airflow does while the promotion, which asks about v2, is paused: its address, and what came."""
+    instance = {"dag_id": "d", "dag_run_id": "r", "task_id": "request_approval", "map_index": -1, "state": "awaiting_input"}
+    question = {"task_instance": instance, "created_at": "2026-11-02", "subject": "v2?", "body": "read me"}
+    said = {"version": {"value": "v2"}, "digest": {"value": "ab12" * 16}, "future_skills_promotion": {"is_paused": True}}
+    came = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self):
+            came.append(self.command)
+            body = said.get(self.path.partition("?")[0].rsplit("/", 1)[-1], {"hitl_details": [question]})
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(json.dumps(body).encode())
+
+        do_PATCH = do_GET  # noqa: N815 - the name http.server looks for
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", came
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_paused_promotion_is_read_and_not_answered_as_nothing_would_come_of_it(capsys):
+    with paused_airflow() as (address, came), closing(AirflowApi(address, "drh.one", "secret")) as api:
+        assert answer_approval(api, CommandOptions()) is None
+        assert "read me" in capsys.readouterr().out
+        with pytest.raises(CommandError, match="future_skills_promotion is paused, and a run would wait for ever"):
+            answer_approval(api, CommandOptions(version="v2", answer="approve", reason="seen"))
+        assert set(came) == {"GET"}

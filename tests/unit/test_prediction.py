@@ -352,14 +352,18 @@ def test_foreign_rows_are_taken_over_and_their_values_kept(fresh):
     assert stored(fresh)["rationale"].str.endswith(SIGNATURE).all()
 
 
-def test_a_new_champion_rewrites_what_moved_and_keeps_the_large_moves(bench):
-    version = bench.train(bench.export(), parameters={"C": 0.01})
-    evaluation = bench.evaluate(version)
+def deploy_another(bench: Workbench) -> None:
+    """v2, of a newer dataset, is deployed."""
+    evaluation = bench.evaluate(bench.train(bench.export(), parameters={"C": 0.01}))
     change(
         bench, "UPDATE future_skills_ops.evaluation SET verdict = 'promote' WHERE evaluation_id = %s", (evaluation.evaluation_id,)
     )
     bench.approve(bench.ask(evaluation))
     bench.deploy("v2")
+
+
+def test_a_new_champion_rewrites_what_moved_and_keeps_the_large_moves(bench):
+    deploy_another(bench)
     before = stored(bench)
     wide = under(bench, prediction=PredictionSettings(shards=1, largest_level_shift=1))
     batch = wide.predict()
@@ -717,6 +721,20 @@ def test_what_a_person_asked_for_again_goes_over_what_was_published_until_then(b
     bench.export()
     bench.predict()
     assert bench.predict(**asked).batch_id == planned.batch_id
+
+
+def test_a_batch_of_a_model_that_was_replaced_since_stays_unpublished(bench):
+    before = stored(bench)
+    deploy_another(bench)
+    wide = under(bench, prediction=PredictionSettings(shards=1, largest_level_shift=1))
+    stopped = wide.audited()
+    assert (stopped.version, stopped.state) == ("v2", "audited")
+    bench.deploy("v1", kind="rollback")
+    with pytest.raises(OvertakenError, match="is of v2, but v1 was deployed since it was planned"):
+        publish_batch(wide.connection, wide.settings, stopped.batch_id)
+    pd.testing.assert_frame_equal(stored(bench), before)
+    again = plan_again(wide.connection, wide.store, wide.settings, stopped.batch_id)
+    assert wide.predict(dataset_id=again.dataset_id, version="v2", repeat=True).batch_id == again.batch_id  # a person asks
 
 
 def test_what_was_compared_with_predictions_replaced_since_is_compared_again(bench):

@@ -140,17 +140,14 @@ def deployment_wanted(settings: Settings, request: ApprovalRequest) -> list[Mail
     )
 
 
-def deployment_notice(
-    settings: Settings, version: str, kind: Kind, actor: str | None, deployment_id: int | None = None
-) -> list[Mail]:
-    """Tell DevOps that a version predicts from now on. Without `deployment_id`, each version and kind is mailed only once."""
-    period = f"{version}/{kind}" if deployment_id is None else str(deployment_id)
+def deployment_notice(settings: Settings, version: str, kind: Kind, actor: str | None, deployment_id: int) -> list[Mail]:
+    """Tell DevOps that a version predicts from now on, once for each deployment."""
     return render_mails(
         settings,
         settings.mail.devops,
         "deployment_notice",
         "deployment",
-        period,
+        str(deployment_id),
         version=version,
         kind=kind,
         actor=actor,

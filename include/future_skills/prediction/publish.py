@@ -11,6 +11,7 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.batches import BatchRow, get_batch, newer_published, newest_published
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
+from future_skills.ledger.deployments import newest_deployment
 from future_skills.prediction.staging import (
     RUN_AGAIN,
     create_stage,
@@ -31,7 +32,7 @@ class FirstPublicationError(FutureSkillsError):
 
 
 class OvertakenError(FutureSkillsError):
-    """A newer dataset's predictions were published while this batch was being scored."""
+    """Since this batch was planned, predictions of a newer dataset were published, or another model was deployed."""
 
 
 def publish_batch(connection: Connection, settings: Settings, batch_id: str) -> BatchRow:
@@ -74,6 +75,12 @@ def _require_turn(connection: Connection, settings: Settings, batch: BatchRow) -
             f"{batch.counts['updated']} changed (of these {batch.counts['taken_over']} rows of others), "
             f"{batch.counts['deleted']} removed. If that is wanted, FIRST_PUBLISH=yes and another run of "
             "future_skills_prediction publish them."
+        )
+    deployed = newest_deployment(connection)
+    if deployed and deployed.at > batch.planned_at and deployed.version != batch.version:
+        raise OvertakenError(
+            f"Batch {batch.batch_id} is of {batch.version}, but {deployed.version} was deployed since it was planned: it stays "
+            "unpublished, and the run that the deployment started publishes."
         )
     since = batch.planned_at if batch.repeat else None  # one asked for again goes over what was newer when it was asked for
     if newer := newer_published(connection, get_dataset(connection, batch.dataset_id), since):

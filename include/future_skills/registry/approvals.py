@@ -14,8 +14,9 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.versions import get_version
 
 LONGEST_REASON = 2_000
-RECORDED_LATE = timedelta(days=1)
-"""An answer that was given in time may be recorded this much later, when the ledger was down: until then nothing expires."""
+RECORDED_LATE = timedelta(days=2)
+"""An answer that was given in time may be recorded this much later, when the ledger was down: until then nothing expires.
+It is longer than the promotion tries to record it."""
 AUTOMATIC = "APPROVAL=auto"
 """Who approves where nobody is asked."""
 ENDED_UNANSWERED = (
@@ -74,10 +75,11 @@ def open_requests(connection: Connection) -> list[ApprovalRequest]:
 
 
 def current_request(connection: Connection, named: Collection[str] = ()) -> ApprovalRequest | None:
-    """The newest open request of those `named`, or of all when none is named."""
+    """The newest request that may still be answered, of those `named`, or of all when none is named."""
     with connection:
-        waiting = [request for request in open_requests(connection) if not named or request.request_id in named]
-    return waiting[-1] if waiting else None
+        waiting = [request for request in open_requests(connection) if request.expires_at > datetime.now(UTC)]
+    found = [request for request in waiting if not named or request.request_id in named]
+    return found[-1] if found else None
 
 
 def request_of_version(connection: Connection, version: str) -> ApprovalRequest | None:
@@ -235,10 +237,14 @@ def expire_requests(connection: Connection) -> int:
         )
 
 
-def supersede_requests(connection: Connection, reason: str, dag_run_id: str | None) -> None:
-    """Settle every open request, in the caller's transaction, as a newer version takes its place."""
+def supersede_requests(connection: Connection, reason: str, dag_run_id: str | None, *, deployed: str | None = None) -> None:
+    """Settle every open request, in the caller's transaction, as a newer version takes its place.
+
+    `deployed`: that version was deployed instead; requests for it, or to replace it, stay open.
+    """
     for request in open_requests(connection):
-        _settle(connection, request, "superseded", reason=reason, dag_run_id=dag_run_id)
+        if deployed is None or deployed not in {request.version, request.champion_version}:
+            _settle(connection, request, "superseded", reason=reason, dag_run_id=dag_run_id)
 
 
 def _settle(connection: Connection, request: ApprovalRequest, event: Event, *, reason: str, dag_run_id: str | None) -> bool:

@@ -10,6 +10,7 @@ from future_skills.ledger.chains import record_stage
 from future_skills.ledger.deployments import DeploymentRow, Kind, find_deployment, is_newest
 from future_skills.ledger.settings import read_setting, write_setting
 from future_skills.ledger.versions import champion, get_version
+from future_skills.registry.approvals import supersede_requests
 from future_skills.registry.deployment_checks import require_right, smoke_test, verify_deployment
 from future_skills.registry.page import write_registry
 from future_skills.registry.pointer import point, put_back_on_failure, run_hook
@@ -18,7 +19,9 @@ from future_skills.store.signing import SigningKeys
 
 CHAMPION_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_champion'))"
 HOOK_RAN_FOR = "deploy_hook_ran_for"
-"""The setting that holds the last deployment whose DEPLOY_HOOK has run."""
+"""The setting that holds the last deployment whose DEPLOY_HOOK has run, or HOOK_IS_DUE."""
+HOOK_IS_DUE = 0
+"""The pointer was set right, and the HR application may not know yet."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class DeploymentOrder:
 def promote(connection: Connection, store: Store, keys: SigningKeys, settings: Settings, order: DeploymentOrder) -> int:
     """Make the ordered version the champion and point the HR application at it; returns the deployment's id.
 
-    Makes every check itself, whatever ran before. Row and pointer change together, or neither; then DEPLOY_HOOK runs.
+    Makes every check itself, whatever ran before. Row and pointer change together, or neither; then DEPLOY_HOOK runs. Open
+    requests to replace another model than this are superseded.
     The same request key again means what it deployed then, whatever version it names now: nothing new is deployed, the pointer
     is repaired, and the hook runs only if it did not then, and only while that deployment is the newest. Raises what
     `verify_deployment` and `smoke_test` raise, StoreUnwritableError, or, when all is done, DeployHookError.
@@ -87,5 +91,6 @@ def _insert(connection: Connection, settings: Settings, order: DeploymentOrder) 
             order.reason,
         ),
     )
+    supersede_requests(connection, f"by the deployment of {version.version}", None, deployed=version.version)
     record_stage(connection, version.dataset_id, "deployment", order.kind, version=order.version, actor=order.actor)
     return DeploymentRow(**(row or {}))

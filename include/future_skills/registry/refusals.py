@@ -13,7 +13,7 @@ from future_skills.domain import FutureSkillsError
 from future_skills.store.artifacts import ArtifactMissingError, ForeignArtifactError, StoreUnwritableError
 from future_skills.store.signing import UntrustedArtifactError
 
-Action = Literal["ask", "deploy", "rollback", "predict", "edit"]
+Action = Literal["ask", "deploy", "rollback", "predict", "drift", "edit"]
 LONGEST_SUBJECT = 200
 NOBODY_REFUSED = (HRDatabaseDownError, StoreUnwritableError)
 """Errors of the machinery, which another try may mend."""

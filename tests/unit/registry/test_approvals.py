@@ -320,3 +320,21 @@ def test_a_request_is_found_by_its_name_among_those_that_are_open(bench):
     candidate(bench, 2)
     assert current_request(bench.connection, ["request-1"]) is None
     assert current_request(bench.connection).request_id == "request-2"
+    candidate(late(bench), 3)
+    assert [request.request_id for request in open_requests(bench.connection)] == ["request-3"]
+    assert current_request(bench.connection) is current_request(bench.connection, ["request-3"]) is None  # its time is over
+
+
+def test_a_deployment_supersedes_what_would_replace_another_model(bench):
+    deployed(bench, 1, 2)
+    candidate(bench, 3)
+    bench.deploy("v1", kind="rollback")
+    assert get_request(bench.connection, "request-3").state == "superseded"
+    assert answer(bench, 3, "approved").state == "superseded"
+
+
+def test_a_deployment_leaves_open_what_would_replace_its_own_model(bench):
+    deployed(bench, 1)
+    candidate(bench, 2)
+    bench.deploy("v1")
+    assert [request.version for request in open_requests(bench.connection)] == ["v2"]

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 
+import pytest
+
 from future_skills.config import SQL_FOLDER
 from future_skills.database import execute, fetch_rows
 from future_skills.ledger.versions import champion, get_version
+from future_skills.registry.pointer import DeployHookError
 from future_skills.registry.reconciliation import set_pointer_right
 from support.pipeline import Workbench
 from support.registry import approved, deployed, under
@@ -62,6 +65,17 @@ def test_a_deployment_that_was_killed_leaves_the_deployed_model_to_the_hr_applic
     assert row["action"] == "edit"
     bench.deploy("v2")
     assert set_right(bench) is None
+
+
+def test_a_hook_that_failed_after_the_pointer_was_set_right_runs_again(bench, tmp_path):
+    deployed(bench, 1)
+    bench.store.path(COPY).write_bytes(b"another model")
+    with pytest.raises(DeployHookError):
+        set_right(under(bench, deploy_hook="false"))
+    hooked = under(bench, deploy_hook=f"sh -c 'echo $FUTURE_SKILLS_MODEL_VERSION >> {tmp_path}/told'")
+    for _ in range(2):
+        assert set_right(hooked) is None
+    assert (tmp_path / "told").read_text() == "v1\n"
 
 
 def test_a_first_deployment_that_was_killed_leaves_nothing(bench):
