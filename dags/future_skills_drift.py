@@ -32,19 +32,16 @@ from orchestration.refusals import trusted_extras
 def future_skills_drift():
     @task(outlets=[DRIFT_REPORT])
     def report(*, params, dag_run, outlet_events, triggering_asset_events=None) -> int:
-        from future_skills.drift.report import report_drift
-        from future_skills.ledger.batches import newest_finished
+        from future_skills.drift.report import batches_to_report, report_drift
 
         with resources() as work:
-            batches = text_values(trusted_extras(work.connection, "drift", dag_run, triggering_asset_events), "batch_id")
-            if triggering_asset_events and not batches:
+            told = text_values(trusted_extras(work.connection, "drift", dag_run, triggering_asset_events), "batch_id")
+            if triggering_asset_events and not told:
                 raise AirflowSkipException("Only events made by hand started this run: nothing is compared.")
-            newest = newest_finished(work.connection, work.settings.horizon_years)
-            if params["batch_id"] or not batches:
-                batches = [params["batch_id"] or (newest.batch_id if newest else None)]
-            if batches == [None]:
+            batches = batches_to_report(work.connection, work.settings.horizon_years, params["batch_id"], told)
+            if not batches:
                 raise AirflowSkipException("No batch is finished yet: there is nothing to compare.")
-            reports = [report_drift(work.connection, work.store, work.settings, batch_id) for batch_id in dict.fromkeys(batches)]
+            reports = [report_drift(work.connection, work.store, work.settings, batch_id) for batch_id in batches]
         last = reports[-1]
         names = ("report_id", "batch_id", "drifted", "unknown", "html_uri")
         outlet_events[DRIFT_REPORT].extra = {"chain_id": last.dataset_id, **{name: getattr(last, name) for name in names}}

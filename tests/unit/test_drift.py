@@ -13,7 +13,7 @@ from future_skills.config import DriftSettings
 from future_skills.database import connect, fetch_row, fetch_value
 from future_skills.drift import report as report_module
 from future_skills.drift.columns import ColumnDrift, judge_columns
-from future_skills.drift.report import BatchUnfinishedError, report_drift
+from future_skills.drift.report import BatchUnfinishedError, batches_to_report, report_drift
 from future_skills.drift.samples import load_sample
 from future_skills.ledger.batches import get_batch
 from future_skills.ledger.drift_reports import newest_reports
@@ -280,6 +280,15 @@ def test_the_page_keeps_features_predictions_and_decisions_apart(weeks, store):
     features, predictions, decisions = (page.index(title) for title in titles)
     assert features < page.index("<td>trend_score") < predictions < page.index("<td>score") < decisions
     assert decisions < page.index("<td>target") < page.index('<td>HIGH</td><td class="number">10.0%</td>', decisions)
+
+
+def test_a_run_reports_what_it_was_told_of_and_the_newest_batch_whose_event_may_wait(weeks):
+    assert batches_to_report(weeks.connection, 5, None, []) == []
+    first, second, third = (weeks.batch(day, sample_frame()) for day in (9, 16, 23))
+    assert batches_to_report(weeks.connection, 5, None, [second]) == [second, third]
+    assert batches_to_report(weeks.connection, 5, None, [third]) == batches_to_report(weeks.connection, 5, None, []) == [third]
+    assert batches_to_report(weeks.connection, 5, first, [second]) == [first]
+    assert batches_to_report(weeks.connection, 3, None, [second]) == [second]
 
 
 # A broken week is no reference

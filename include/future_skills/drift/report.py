@@ -15,7 +15,7 @@ from future_skills.drift.comparison import compare_samples
 from future_skills.drift.page import with_heading
 from future_skills.drift.samples import Sample, level_shares, load_sample
 from future_skills.drift.sources import lost_rows, mark_halved, row_counts
-from future_skills.ledger.batches import BatchRow, first_batch_of, get_batch, previous_batch
+from future_skills.ledger.batches import BatchRow, first_batch_of, get_batch, newest_finished, previous_batch
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import get_dataset
 from future_skills.ledger.drift_reports import DriftReportRow, get_report, report_of_batch
@@ -26,6 +26,18 @@ REPORT_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_drift_report
 
 class BatchUnfinishedError(FutureSkillsError):
     """A batch is not finished, so there is nothing to compare yet."""
+
+
+def batches_to_report(connection: Connection, horizon_years: int, named: str | None, told: list[str]) -> list[str]:
+    """The ids of the batches a run reports, each once: the one `named`, else those it was `told` of and the one finished last.
+
+    Airflow keeps an event for a later run when another waits already: the newest batch must not wait with it. Commits.
+    """
+    if named:
+        return [named]
+    with connection:
+        newest = newest_finished(connection, horizon_years)
+    return list(dict.fromkeys([*told, *([newest.batch_id] if newest else [])]))
 
 
 def report_drift(connection: Connection, store: Store, settings: Settings, batch_id: str) -> DriftReportRow:
