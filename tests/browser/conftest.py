@@ -13,13 +13,6 @@ import pytest
 from future_skills.database import connect, execute
 from support.running import Running, running
 
-USERS = {
-    "admin": "Admin",
-    "scientist": "DataScientist",
-    "drh.one": "DRHManager",
-    "devops": "DevOps",
-    "developer": "Developer",
-}
 HOSTILE = (
     '<script>window.hacked = 1</script><img src=x onerror="window.hacked = 1">',
     "\"quoted\" & 'single' {{ 7 * 7 }}",

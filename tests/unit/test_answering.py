@@ -1,9 +1,7 @@
 """`make promote`: an answer is about what the person has read, and the person learns what became of it."""
 
 import json
-import threading
 from contextlib import closing, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -13,6 +11,7 @@ from runtime.command_options import CommandOptions
 from runtime.following import CommandError
 from runtime.options import OptionsError
 from runtime.results import what_became
+from support.web_server import web_server
 
 FIRST = Question("v2", "ab12" * 16, {"subject": "the first"})
 SECOND = Question("v3", "cd34" * 16, {"subject": "the second"})
@@ -84,24 +83,12 @@ def paused_airflow():
     said = {"version": {"value": "v2"}, "digest": {"value": "ab12" * 16}, "future_skills_promotion": {"is_paused": True}}
     came = []
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):
-            came.append(self.command)
-            body = said.get(self.path.partition("?")[0].rsplit("/", 1)[-1], {"hitl_details": [question]})
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
+    def answer(request):
+        came.append(request.command)
+        return json.dumps(said.get(request.path.partition("?")[0].rsplit("/", 1)[-1], {"hitl_details": [question]})).encode()
 
-        do_PATCH = do_GET  # noqa: N815 - the name http.server looks for
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", came
-    server.shutdown()
-    server.server_close()
+    with web_server(answer) as address:
+        yield address, came
 
 
 def test_a_paused_promotion_is_read_and_not_answered_as_nothing_would_come_of_it(capsys):

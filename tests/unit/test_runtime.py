@@ -6,10 +6,8 @@ import smtplib
 import socket
 import subprocess
 import sys
-import threading
 import time
-from contextlib import closing, contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import closing, contextmanager
 
 import httpx
 import psutil
@@ -26,6 +24,7 @@ from runtime.mail_sink import mail_sink
 from runtime.options import OptionsError, RunOptions, in_words
 from runtime.processes import PortTakenError, require_free_port, stop_left_over
 from runtime.state import State, StateBusyError, StateUnwritableError
+from support.web_server import web_server
 
 INCLUDE = SQL_FOLDER.parent
 
@@ -132,26 +131,14 @@ def slow_airflow(slow_answers):
     """A server whose first answers come too late; counts what it was asked."""
     asked = []
 
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked.append((self.path, self.headers["Authorization"]))
-            if len(asked) <= slow_answers:
-                time.sleep(0.5)
-            with suppress(BrokenPipeError):
-                self.send_response(200)
-                self.end_headers()
-                self.wfile.write(b'{"dag_runs": []}')
+    def answer(request):
+        asked.append((request.path, request.headers["Authorization"]))
+        if len(asked) <= slow_answers:
+            time.sleep(0.5)
+        return b'{"dag_runs": []}'
 
-        do_POST = do_GET  # noqa: N815 - the name http.server looks for
-
-        def log_message(self, *arguments):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    server.server_close()
+    with web_server(answer) as address:
+        yield address, asked
 
 
 def test_a_question_is_asked_again_when_a_busy_airflow_answers_late(monkeypatch):

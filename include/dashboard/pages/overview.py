@@ -18,6 +18,7 @@ from future_skills.config import read_sql
 from future_skills.database import fetch_row, fetch_rows, fetch_value
 from future_skills.drift.page import PROBLEMS
 from future_skills.ledger.batches import newest_published
+from future_skills.ledger.deployments import newest_deployment
 from future_skills.ledger.drift_reports import newest_reports
 from future_skills.ledger.versions import champion
 from future_skills.registry.approvals import open_requests, undeployed_version
@@ -132,5 +133,5 @@ def overview(
         horizon=horizon,
         mark=mark,
         problems=PROBLEMS,
-        deployed_at=fetch_row(connection, "SELECT * FROM future_skills_ops.deployment ORDER BY deployment_id DESC LIMIT 1"),
+        deployment=newest_deployment(connection),
     )
