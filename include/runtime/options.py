@@ -1,5 +1,6 @@
 """What `make run` was asked for: its own few options, beside the product's settings."""
 
+import os
 from pathlib import Path
 
 from psycopg2 import ProgrammingError
@@ -13,6 +14,7 @@ from future_skills.hr.company import Company, InterchangeError
 from future_skills.hr.demo import generate_company
 from future_skills.hr.interchange import read_company
 from future_skills.secret_files import SettingsWithSecretFiles
+from future_skills.store.artifacts import Store
 from runtime.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -68,6 +70,10 @@ class RunOptions(SettingsWithSecretFiles):
     def state(self, settings: Settings) -> State:
         """The state folder of that company. Raises what `company_name` raises."""
         return State(self.state_dir.absolute() / self.company_name(settings))
+
+    def store(self, settings: Settings) -> Store:
+        """The artefact store: where STORE_URI says, else in the state folder of that company. Raises as `company_name`."""
+        return Store.open(os.environ.get("STORE_URI") or str(self.state(settings).store))
 
     def read_company(self) -> Company:
         """The data to load into the embedded database. Raises InterchangeError."""

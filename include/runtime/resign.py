@@ -1,12 +1,10 @@
 """`make resign`: every artefact signed with the active key, so that an older key can be withdrawn."""
 
-import os
 import sys
 
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
 from future_skills.registry.resigning import resign
-from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
 from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
 from runtime.registry import ledger
@@ -15,10 +13,8 @@ from runtime.registry import ledger
 def run(options: RunOptions, settings: Settings) -> int:
     """Sign, print what was done; returns 1 when something could not be signed. Raises what `ledger` and SigningKeys raise."""
     keys = SigningKeys.of(settings)
-    local = settings.embedded and not os.environ.get("STORE_URI")
     with ledger(options, settings, readonly=False) as connection:
-        store = Store.open(str(options.state(settings).store) if local else settings.store_uri)
-        done = resign(connection, store, keys, print)
+        done = resign(connection, options.store(settings), keys, print)
     print(f"{done.signed} artefacts signed with {keys.active!r}, {done.unchanged} had that key already.")
     for reason in done.refused:
         print(f"Not signed: {reason}", file=sys.stderr)

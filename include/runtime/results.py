@@ -61,10 +61,8 @@ def compared(api: AirflowApi, address: str, run: Run) -> list[str]:
 
 def _store() -> Store | None:
     """The artefact store, where this machine knows it: not that of an Airflow elsewhere, unless STORE_URI says so."""
-    if uri := os.environ.get("STORE_URI"):
-        return Store.open(uri)
-    options = RunOptions()
-    return Store.open(str(options.state(Settings()).store)) if Login().url is None else None
+    here = os.environ.get("STORE_URI") or Login().url is None
+    return RunOptions().store(Settings()) if here else None
 
 
 def answered(api: AirflowApi, address: str, run: Run) -> list[str]:

@@ -225,3 +225,12 @@ def test_the_reason_of_a_failure_is_found_in_its_log(tmp_path):
     log.write_text("\n".join(lines))
     assert reason_in(log) == "AirflowFailException: mend this"
     assert reason_in(None) is None
+
+
+@pytest.mark.parametrize("dsn", [None, "postgresql://reader@db.example/people"])
+def test_the_store_is_the_one_that_make_run_uses_with_an_existing_database_too(tmp_path, monkeypatch, dsn):
+    monkeypatch.delenv("STORE_URI", raising=False)
+    options, settings = RunOptions(state_dir=tmp_path), Settings(hr_dsn=dsn)
+    assert options.store(settings).root.samefile(options.state(settings).store)
+    monkeypatch.setenv("STORE_URI", str(tmp_path / "elsewhere"))
+    assert options.store(settings).root.samefile(tmp_path / "elsewhere")
