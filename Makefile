@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements secrets up down logs compose-test clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes bench-drift test test-all lint format requirements secrets up down logs compose-test clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -88,8 +88,9 @@ test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whol
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
 
-bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet)
-	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.pipeline --size "$(or $(SIZE),small)"
+bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet|large, JSON=<file>)
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.pipeline --size "$(or $(SIZE),small)" \
+	  --baseline "bench/baselines/$(or $(SIZE),small).json" $(if $(JSON),--json "$(JSON)")
 
 bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.gate
@@ -106,6 +107,9 @@ bench-dashboard: .venv/.installed ## Response times of the dashboard with 8 mill
 
 env-example: .venv/.installed ## Write .env.example from the settings
 	@exec $(BIN)/python -m runtime.env_example
+
+bench-refreshes: .venv/.installed ## How much the predictions' table grows over 20 weekly refreshes
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.refreshes
 
 bench-drift: .venv/.installed ## How often drift alarms, wrongly and rightly (DATA=<folder of O*NET releases>); writes docs/drift-numbers.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -W ignore -m bench.drift $(if $(DATA),--data "$(DATA)")

@@ -1,21 +1,55 @@
 """The bare limits: the same work without the product around it."""
 
+import io
 from contextlib import closing
 from typing import Any
 
 import numpy as np
 from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
+from sklearn.base import ClassifierMixin, clone
 from threadpoolctl import threadpool_limits
 
 from bench.clock import Spent, spent
-from future_skills.database import connect, execute
+from future_skills.database import connect, execute, fetch_value
+from future_skills.model.fitting import bounded_threads
 from future_skills.prediction.staging import stage_table
 
 PREDICTIONS = sql.Identifier("public", "future_skills_futureskillprediction")
 CLONE = sql.Identifier("public", "bench_prediction")
 STAGED = sql.Identifier("public", "bench_staged")
+SOURCES = (
+    *("jobrole", "skill", "markettrend", "economicreport"),
+    *("employee", "employee_skills", "hrinvestmentrecommendation"),
+)
 KEYS = {"job_role_id": "future_skills_jobrole", "skill_id": "future_skills_skill"}
+
+
+class Nowhere(io.RawIOBase):
+    """Takes what a COPY sends and keeps nothing."""
+
+    def write(self, data: Any) -> int:
+        """Count."""
+        return len(data)
+
+
+def raw_read(connection: Connection) -> Spent:
+    """Every source table once, by COPY, kept nowhere."""
+    with spent() as measured, connection, connection.cursor() as cursor:
+        for name in SOURCES:
+            table = sql.Identifier("public", f"future_skills_{name}")
+            cursor.copy_expert(sql.SQL("COPY {} TO STDOUT (FORMAT csv)").format(table), Nowhere())
+    return measured
+
+
+def fit_alone(classifier: ClassifierMixin, matrix: np.ndarray, levels: np.ndarray, weights: np.ndarray, threads: int) -> Spent:
+    """The estimator, unfitted again, fitted to a matrix that is ready."""
+    fresh = clone(classifier)
+    if "n_jobs" in fresh.get_params():
+        fresh.set_params(n_jobs=threads)
+    with bounded_threads(threads), spent() as measured:
+        fresh.fit(matrix, levels, sample_weight=weights)
+    return measured
 
 
 def predict_alone(classifier: Any, matrices: list[np.ndarray]) -> Spent:
@@ -34,16 +68,18 @@ def keep_staged(connection: Connection, batch_id: str) -> int:
         return execute(connection, sql.SQL("SELECT FROM {}").format(STAGED))
 
 
-def raw_copy(connection: Connection, path: str) -> Spent:
+def raw_copy(connection: Connection) -> Spent:
     """COPY what was kept into an unlogged table, from a file the server has just written."""
     target = sql.Identifier("public", "bench_copied")
     with connection:
+        path = f"{fetch_value(connection, 'SHOW data_directory')}/bench_copied.csv"
         execute(connection, sql.SQL("COPY {} TO %s").format(STAGED), (path,))
         execute(connection, sql.SQL("CREATE UNLOGGED TABLE {} (LIKE {})").format(target, STAGED))
     with spent() as measured, connection:
         execute(connection, sql.SQL("COPY {} FROM %s").format(target), (path,))
     with connection:
         execute(connection, sql.SQL("DROP TABLE {}").format(target))
+        execute(connection, sql.SQL("COPY (SELECT) TO %s"), (path,))  # leaves nothing of it on the disk
     return measured
 
 

@@ -4,6 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+from bench.large import large_company
 from future_skills.domain import PairScope
 from future_skills.hr.company import Company
 from future_skills.hr.demo import generate_company
@@ -12,8 +13,11 @@ from future_skills.hr.interchange import read_company
 ONET = Path(os.environ.get("ONET_FOLDER", Path(__file__).parents[2] / "shared" / "data" / "onet" / "29.0"))
 """A real company of 923 job roles and 8,745 skills; not part of the repository."""
 MILLION_ROLES = 115
-SIZES: dict[str, PairScope] = {"small": "all", "million": "all", "onet": "all"}
-"""By name: 0.14, 1.0 and 8.07 million pairs."""
+SCOPE: PairScope = "all"
+PUBLISHED = ("small", "million", "onet")
+"""Companies whose predictions are published as well: 0.14, 1.0 and 8.07 million pairs."""
+SIZES = (*PUBLISHED, "large")
+"""The last one shows what 100,000 employees and 2 million decisions cost until a model is trained: 10 million pairs."""
 
 
 class NoInputError(Exception):
@@ -22,6 +26,8 @@ class NoInputError(Exception):
 
 def company_of(size: str) -> Company:
     """The company of a size. Raises NoInputError when its folder is absent."""
+    if size == "large":
+        return large_company()
     if size == "small":
         return generate_company(roles=240, skills=600, employees=6_000, decisions=16_000)
     if not ONET.is_dir():

@@ -12,6 +12,7 @@ from datetime import date
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from bench import limits
 from bench.clock import Spent, peak_megabytes, spent
 from future_skills.config import Settings
 from future_skills.database import connect, execute
@@ -22,10 +23,13 @@ from future_skills.dataset.validation import validate_dataset
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.datasets import DatasetRow, get_dataset
 from future_skills.ledger.versions import VersionRow
+from future_skills.model.inputs import context_of, pipeline_input
+from future_skills.model.sampling import bounded_sample
 from future_skills.model.training import TrainingRequest, train_version
 from future_skills.prediction.responsible import Committee
 from future_skills.prediction.shard import score_shard, shard_numbers
 from future_skills.store.artifacts import Store
+from future_skills.store.models import load_model
 from future_skills.store.signing import SigningKeys
 
 Chunks = list[tuple[np.ndarray, np.ndarray]]
@@ -86,6 +90,16 @@ def train(shop: Shop, dataset: DatasetRow, parameters: dict) -> VersionRow:
         return train_version(connection, shop.store, shop.keys, shop.settings, request)
 
 
+def fit_alone(shop: Shop, dataset: DatasetRow, version: VersionRow) -> Spent:
+    """The version's estimator alone, once, on as many of the dataset's rows as a fit takes."""
+    learned, training = load_dataset(shop.store, dataset), shop.settings.training
+    rows = bounded_sample(learned.training, training.maximum_rows, training.random_state)
+    pipeline = load_model(shop.store, version.artifacts["served"], shop.keys)
+    matrix = pipeline[:-1].transform(pipeline_input(rows, context_of(learned, version.feature_set)))
+    levels, weights = rows["future_need_level"].to_numpy(dtype=str), rows["weight"].to_numpy()
+    return limits.fit_alone(pipeline["clf"], matrix, levels, weights, shop.settings.threads)
+
+
 def score_one(shop: Shop, batch_id: str, number: int) -> None:
     """Score a shard, as a mapped task does."""
     with closing(connect(shop.dsn)) as connection:
@@ -127,15 +141,15 @@ def served_matrices(made: Committee, chunks: Chunks) -> tuple[object, list[np.nd
     return scorer.pipeline["clf"], ready
 
 
-def disturb(shop: Shop, share: float) -> int:
-    """Give a share of the published rows another score, as an earlier week would have; returns how many."""
+def disturb(shop: Shop, share: float, turn: int = 0) -> int:
+    """Give a share of the published rows, at each `turn` others, another score, as an earlier week would; returns how many."""
     with closing(connect(shop.dsn)) as connection, connection:
         return execute(
             connection,
             "UPDATE public.future_skills_futureskillprediction SET score = moved.score,"
             " explanation = jsonb_set(explanation, '{score}', to_jsonb(moved.score))"
             " FROM (SELECT id, CASE WHEN score > 50 THEN score - 1 ELSE score + 1 END AS score"
-            "       FROM public.future_skills_futureskillprediction WHERE abs(hashint8(id)::bigint) %% 1000 < %s) AS moved"
+            "       FROM public.future_skills_futureskillprediction WHERE abs(hashint8(id + %s)::bigint) %% 1000 < %s) AS moved"
             " WHERE future_skills_futureskillprediction.id = moved.id",
-            (round(1000 * share),),
+            (turn, round(1000 * share)),
         )
