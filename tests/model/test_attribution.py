@@ -11,6 +11,7 @@ from future_skills.domain import ESTIMATOR_NAMES, FEATURES, LEVELS
 from future_skills.ledger.datasets import newest_dataset
 from future_skills.model.fitting import fit_pipeline
 from future_skills.model.scores import SCORE_WEIGHTS
+from future_skills.prediction import attribution
 from future_skills.prediction.attribution import attribute
 from future_skills.prediction.responsible import Committee
 from future_skills.prediction.scoring import PairScorer
@@ -98,6 +99,21 @@ def test_a_feature_is_credited_only_with_what_it_changes(dataset, features, esti
     assert high > found[used <= use.quantile(0.5), FEATURES.index(decisive)].mean()
     if preprocessing == "target":
         assert not found[:, FEATURES.index("job_role_name")].any()
+
+
+@pytest.mark.parametrize("estimator", ["random_forest", "gradient_boosting", "hist_gradient_boosting"])
+def test_later_pairs_are_explained_as_the_first_whether_tables_are_kept_or_not(scorers, features, monkeypatch, estimator):
+    pipeline = scorers(estimator, "target", LEVELS).pipeline
+    pairs = np.repeat(np.arange(30), 60), np.tile(np.arange(60), 30)
+    keeping, forgetting = PairScorer(pipeline, features), PairScorer(pipeline, features)
+    first, second = attribute(keeping, *pairs), attribute(keeping, *(part[900:] for part in pairs))
+    monkeypatch.setattr(attribution, "MOST_NODES_KEPT", 0)
+    without = attribute(forgetting, *pairs)
+    assert keeping.leaf_tables
+    assert forgetting.leaf_tables is None
+    np.testing.assert_array_equal(second.contributions, first.contributions[900:])
+    np.testing.assert_array_equal(without.contributions, first.contributions)
+    np.testing.assert_array_equal(without.base, first.base)
 
 
 def test_the_average_row_has_no_contributions(scorers, features):

@@ -1,6 +1,6 @@
 """Why a pair has its score: exact contributions of the features on the model's additive scale."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,17 @@ from sklearn.preprocessing import TargetEncoder
 from future_skills.domain import FEATURES, LEVELS
 from future_skills.model.scores import SCORE_WEIGHTS
 from future_skills.prediction.scoring import PairScorer
-from future_skills.prediction.tree_paths import Tree, boosting_paths, forest_paths, histogram_paths, path_table
+from future_skills.prediction.tree_paths import (
+    LeafTable,
+    Tree,
+    boosting_leaves,
+    boosting_trees,
+    forest_leaves,
+    forest_trees,
+    histogram_leaves,
+    histogram_trees,
+    leaf_table,
+)
 
 Method = Literal["path", "coefficients", "tree_shap", "none"]
 
@@ -23,6 +33,9 @@ SMALLEST_PROBABILITY = 1e-12
 TOLERANCE = 1e-3
 VALUES_AT_ONCE = 20_000_000
 """How many Shapley values a library may give at once: one per row, column and class."""
+
+MOST_NODES_KEPT = 2_000_000
+"""Nodes of a model whose tables are kept: half of them are leaves, which take 88 bytes each, some 100 MB in all."""
 
 
 @dataclass(frozen=True)
@@ -87,16 +100,15 @@ def _points(classes: np.ndarray) -> np.ndarray:
 
 def _forest(scorer: PairScorer, matrix: Any) -> Attribution:
     forest = scorer.pipeline["clf"]
-    paths = forest_paths(forest, matrix, _points(forest.classes_) / len(forest.estimators_))
-    return _by_paths(paths, np.zeros(matrix.shape[0]), scorer.feature_of_column)
+    trees = forest_trees(forest, _points(forest.classes_) / len(forest.estimators_))
+    return _by_paths(leaf_tables(scorer, trees), forest_leaves(forest, matrix), np.zeros(matrix.shape[0]))
 
 
 def _boosting(scorer: PairScorer, matrix: Any) -> Attribution:
     boosting = scorer.pipeline["clf"]
     weights = raw_weights(boosting.classes_)
-    return _by_paths(
-        boosting_paths(boosting, matrix, weights), boosting._raw_predict_init(matrix) @ weights, scorer.feature_of_column
-    )
+    tables, leaves = leaf_tables(scorer, boosting_trees(boosting, weights)), boosting_leaves(boosting, weights, matrix)
+    return _by_paths(tables, leaves, boosting._raw_predict_init(matrix) @ weights)
 
 
 def _histogram_boosting(scorer: PairScorer, matrix: np.ndarray) -> Attribution | None:
@@ -105,15 +117,27 @@ def _histogram_boosting(scorer: PairScorer, matrix: np.ndarray) -> Attribution |
         return None
     weights = raw_weights(boosting.classes_)
     start = np.full(len(matrix), (boosting._baseline_prediction @ weights).item())
-    return _by_paths(histogram_paths(boosting, matrix, weights), start, scorer.feature_of_column)
+    tables, leaves = leaf_tables(scorer, histogram_trees(boosting, weights)), histogram_leaves(boosting, weights, matrix)
+    return _by_paths(tables, leaves, start)
 
 
-def _by_paths(paths: Iterator[tuple[Tree, np.ndarray]], base: np.ndarray, feature_of_column: np.ndarray) -> Attribution:
+def leaf_tables(scorer: PairScorer, trees: Iterator[Tree]) -> Iterable[LeafTable]:
+    """The tables of the scorer's trees: kept with it, or made again one after the other where all would take too much memory."""
+    if scorer.leaf_tables is not None:
+        return scorer.leaf_tables
+    known = list(trees)
+    tables = (leaf_table(tree, scorer.feature_of_column) for tree in known)
+    if sum(len(tree.left) for tree in known) > MOST_NODES_KEPT:
+        return tables
+    scorer.leaf_tables = list(tables)
+    return scorer.leaf_tables
+
+
+def _by_paths(tables: Iterable[LeafTable], leaves: Iterator[np.ndarray], base: np.ndarray) -> Attribution:
     total = np.zeros((len(base), len(FEATURES)))
-    for tree, leaves in paths:
-        table, root = path_table(tree, feature_of_column)
-        total += table[leaves]
-        base = base + root
+    for table, nodes in zip(tables, leaves, strict=True):
+        total += table.of(nodes)
+        base = base + table.root
     return Attribution(total, base, "path")
 
 

@@ -12,6 +12,7 @@ from future_skills.domain import NUMERIC_FEATURES
 from future_skills.model.inputs import PairInputs
 from future_skills.model.preprocessing import feature_of_column, is_constant, is_extended, text_columns
 from future_skills.model.scores import in_level_order
+from future_skills.prediction.tree_paths import LeafTable
 
 
 class PairScorer:
@@ -20,6 +21,7 @@ class PairScorer:
     def __init__(self, pipeline: Any, features: FeatureTables, context: PairContext | None = None) -> None:
         """Encode each distinct text value of `features` once; a pipeline of the extended feature set needs the `context`."""
         self.pipeline, self._features = pipeline, features
+        self.leaf_tables: list[LeafTable] | None = None
         self._classifier = pipeline["clf"]
         self.constant, self.feature_of_column = is_constant(pipeline), feature_of_column(pipeline)
         self._context = context
