@@ -22,7 +22,7 @@ from bench.company import installed
 from bench.sizes import PUBLISHED, SCOPE, SIZES, NoInputError, company_of
 from bench.stages import Shop
 from bench.table import Row, compared, line
-from future_skills.database import fetch_value
+from future_skills.database import fetch_rows
 from future_skills.drift.report import report_drift
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.datasets import DatasetRow
@@ -156,6 +156,15 @@ class Bench:
             report_drift(self.connection, self.shop.store, self.shop.settings, batch.batch_id)
         self.add(Row("drift", self.shop.settings.prediction.sample_rows, taken.seconds, taken.cpu_seconds, peak_megabytes()))
 
+    def left(self) -> list[str]:
+        """Staging tables, temporary files of the server, drafts in the store."""
+        tables = fetch_rows(
+            self.connection, "SELECT relname FROM pg_class WHERE relname LIKE 'prediction_stage_%%' AND relkind = 'r'"
+        )
+        files = fetch_rows(self.connection, "SELECT name FROM pg_ls_tmpdir()")
+        drafts = Path(self.shop.settings.store_uri).rglob(".*")
+        return [row["relname"] for row in tables] + [row["name"] for row in files] + [str(path) for path in drafts]
+
     def require(self, counts: dict, **expected: int) -> None:
         """Raise RuntimeError when a batch did not write what it had to."""
         for name, value in expected.items():
@@ -180,11 +189,11 @@ def main() -> int:
             bench.scoring(dataset, version)
             if arguments.size in PUBLISHED:
                 bench.drift(bench.publishing(version, bench.another(dataset)))
-            left = fetch_value(connection, "SELECT count(*) FROM pg_class WHERE relname LIKE 'prediction_stage_%%'")
+            left = bench.left()
     except NoInputError as error:
         print(f"Skipped: {error}", file=sys.stderr)
         return 0
-    print(f"{time.monotonic() - start:.0f} s in all on {os.cpu_count()} cores; {left} staging tables left")
+    print(f"{time.monotonic() - start:.0f} s in all on {os.cpu_count()} cores; left behind: {', '.join(left) or 'nothing'}")
     if arguments.json:
         facts = {"size": arguments.size, "cores": os.cpu_count(), "table": [asdict(row) for row in bench.table]}
         arguments.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
