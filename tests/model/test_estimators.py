@@ -13,6 +13,7 @@ from future_skills.dataset.features import FeatureTables
 from future_skills.domain import ESTIMATOR_NAMES, FEATURES, LEVELS
 from future_skills.model.estimators import ESTIMATORS, InvalidParametersError, UnknownEstimatorError, build_estimator
 from future_skills.model.fitting import NothingToLearnError, fit_folds, fit_pipeline
+from future_skills.model.metrics import cross_entropy
 from future_skills.model.scores import probabilities_of
 from future_skills.prediction.scoring import PairScorer
 from future_skills.store.models import load_model, save_model
@@ -45,6 +46,17 @@ def test_every_estimator_gives_probabilities_and_is_the_same_when_loaded_again(f
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-6)
     loaded = load_model(store, save_model(store, f"models/{name}.pkl", pipeline, keys), keys)
     np.testing.assert_array_equal(probabilities_of(loaded, dataset.training), probabilities)
+
+
+def test_stacking_does_not_take_the_order_of_the_rows_for_a_pattern(dataset):
+    """Datasets come role by role, implicit rows last: folds cut from them in their order would not resemble each other."""
+    decided = dataset.training[dataset.training["population"] == "decided"]
+    orders = decided.sort_values("trend_score"), decided.sample(frac=1, random_state=0)
+    losses = []
+    for rows in orders:
+        probabilities = probabilities_of(fit_pipeline(rows, configuration("stacking")), decided)
+        losses.append(cross_entropy(decided["future_need_level"].to_numpy(), probabilities))
+    assert losses[0] < 1.1 * losses[1]
 
 
 class RecordingUnpickler(NumpyUnpickler):

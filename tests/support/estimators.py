@@ -12,7 +12,7 @@ QUICK = {
     "hist_gradient_boosting": {"max_iter": 3},
     "mlp": {"max_iter": 3},
     "voting": {"random_forest__n_estimators": 5, "hist_gradient_boosting__max_iter": 3},
-    "stacking": {"random_forest__n_estimators": 5, "hist_gradient_boosting__max_iter": 3, "cv": 2},
+    "stacking": {"random_forest__n_estimators": 5, "hist_gradient_boosting__max_iter": 3},
     "xgboost": {"n_estimators": 5},
     "lightgbm": {"n_estimators": 5},
     "keras": {"epochs": 2},

@@ -14,6 +14,7 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neural_network import MLPClassifier
 
 from future_skills.domain import FeatureSet, FutureSkillsError
@@ -97,7 +98,9 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = {
         needs_dense=True,
     ),
     "stacking": EstimatorEntry(
-        lambda seed, _: StackingClassifier(_members(seed), LogisticRegression(max_iter=1_000), cv=3),
+        lambda seed, _: StackingClassifier(
+            _members(seed), LogisticRegression(max_iter=1_000), cv=StratifiedKFold(3, shuffle=True, random_state=seed)
+        ),
         "logistic regression over the three",
         needs_dense=True,
     ),
