@@ -99,7 +99,7 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = {
     ),
     "stacking": EstimatorEntry(
         lambda seed, _: StackingClassifier(
-            _members(seed), LogisticRegression(max_iter=1_000), cv=StratifiedKFold(3, shuffle=True, random_state=seed)
+            _members(seed), LogisticRegression(max_iter=1_000), cv=StratifiedKFold(2, shuffle=True, random_state=seed)
         ),
         "logistic regression over the three",
         needs_dense=True,
