@@ -110,7 +110,7 @@ def ways() -> Iterator[Grown]:
     with installed(company_of("small"), pair_scope=SCOPE, **SETTINGS) as (dsn, connection, settings):
         shop = Shop(dsn, settings)
         dataset = stages.export(shop, datetime.now(UTC).date())
-        version = stages.train(shop, dataset, {})
+        version = stages.train(shop, dataset)
         for way in WAYS:
             yield measured(shop, connection, version, way)
 

@@ -74,15 +74,15 @@ def export(shop: Shop, as_of: date) -> DatasetRow:
         return validate_dataset(connection, shop.store, shop.settings, made.dataset_id, origin="manual")
 
 
-def train(shop: Shop, dataset: DatasetRow, parameters: dict) -> VersionRow:
-    """Train a version with the installation's defaults but these hyperparameters."""
+def train(shop: Shop, dataset: DatasetRow, estimator: str | None = None) -> VersionRow:
+    """Train a version with the installation's defaults, or another estimator with its own."""
     defaults = shop.settings.training
     request = TrainingRequest(
         dataset_id=dataset.dataset_id,
         request_key=f"bench-{os.getpid()}-{next(_requests)}",
-        estimator=defaults.estimator,
+        estimator=estimator or defaults.estimator,
         preprocessing=defaults.preprocessing,
-        parameters=parameters,
+        parameters={} if estimator else defaults.parameters,
         feature_set=defaults.feature_set,
         requested_by=None,
     )
