@@ -11,13 +11,15 @@ from sklearn.base import ClassifierMixin, clone
 from threadpoolctl import threadpool_limits
 
 from bench.clock import Spent, spent
-from future_skills.database import connect, execute, fetch_value
+from future_skills.database import connect, execute, fetch_rows, fetch_value
 from future_skills.model.fitting import bounded_threads
 from future_skills.prediction.staging import stage_table
 
 PREDICTIONS = sql.Identifier("public", "future_skills_futureskillprediction")
 CLONE = sql.Identifier("public", "bench_prediction")
 STAGED = sql.Identifier("public", "bench_staged")
+NEEDLESS = {"job_role_id", "skill_id", "horizon_years", "level"}
+"""Columns whose index alone another index begins with, or that have a few values only."""
 SOURCES = (
     *("jobrole", "skill", "markettrend", "economicreport"),
     *("employee", "employee_skills", "hrinvestmentrecommendation"),
@@ -83,8 +85,8 @@ def raw_copy(connection: Connection) -> Spent:
     return measured
 
 
-def raw_insert(connection: Connection, horizon_years: int) -> Spent:
-    """INSERT ... SELECT of the staged rows into an empty table with the indexes and keys of the real one."""
+def raw_insert(connection: Connection, horizon_years: int, *, lean: bool = False) -> Spent:
+    """INSERT ... SELECT of the staged rows into an empty table with indexes and keys of the real one; `lean`: not the NEEDLESS."""
     with connection:
         execute(connection, sql.SQL("DROP TABLE IF EXISTS {}").format(CLONE))
         execute(connection, sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(CLONE, PREDICTIONS))
@@ -95,6 +97,9 @@ def raw_insert(connection: Connection, horizon_years: int) -> Spent:
                     CLONE, sql.Identifier(column), sql.Identifier("public", table)
                 ),
             )
+        if lean:
+            for name in needless_indexes(connection):
+                execute(connection, sql.SQL("DROP INDEX {}").format(sql.Identifier("public", name)))
     settle(connection)
     with spent() as measured, connection:
         execute(
@@ -106,6 +111,17 @@ def raw_insert(connection: Connection, horizon_years: int) -> Spent:
             (horizon_years,),
         )
     return measured
+
+
+def needless_indexes(connection: Connection) -> list[str]:
+    """Those of the copy whose columns are NEEDLESS."""
+    rows = fetch_rows(
+        connection,
+        "SELECT relname, array_agg(attname::text) AS columns FROM pg_index JOIN pg_class ON oid = indexrelid"
+        " JOIN pg_attribute ON attrelid = indexrelid WHERE indrelid = %s::regclass GROUP BY relname",
+        (CLONE.as_string(connection),),
+    )
+    return [row["relname"] for row in rows if len(row["columns"]) == 1 and row["columns"][0] in NEEDLESS]
 
 
 def raw_update(connection: Connection, horizon_years: int) -> Spent:

@@ -5,7 +5,6 @@ Autovacuum is held off and VACUUM called where it would have run, so that two ru
 """
 
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,6 +16,7 @@ from bench.company import installed
 from bench.sizes import SCOPE, company_of
 from bench.stages import Shop
 from future_skills.database import execute, fetch_row
+from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.versions import VersionRow
 from future_skills.prediction.audit import audit_batch
 from future_skills.prediction.plan import plan_batch
@@ -49,15 +49,19 @@ class Grown:
         return sum(self.last) / sum(self.first)
 
 
-def refresh(shop: Shop, connection: Connection, version: VersionRow) -> None:
-    """Plan, score, audit and publish once more."""
+def staged(shop: Shop, connection: Connection, version: VersionRow) -> BatchRow:
+    """Plan, score and audit once more."""
     batch = plan_batch(connection, shop.store, shop.settings, version=version.version, repeat=True)
     if batch is None:
         raise RuntimeError("nothing was planned")
     for number in shard_numbers(connection, batch.batch_id):
         score_shard(connection, shop.store, shop.keys, shop.settings, batch.batch_id, number)
-    audit_batch(connection, shop.store, shop.settings, batch.batch_id)
-    publish_batch(connection, shop.settings, batch.batch_id)
+    return audit_batch(connection, shop.store, shop.settings, batch.batch_id)
+
+
+def refresh(shop: Shop, connection: Connection, version: VersionRow) -> None:
+    """Plan, score, audit and publish once more."""
+    publish_batch(connection, shop.settings, staged(shop, connection, version).batch_id)
 
 
 def measured(shop: Shop, connection: Connection, version: VersionRow, way: str) -> Grown:
@@ -105,23 +109,30 @@ def updates(connection: Connection) -> tuple[int, int]:
     return row["n_tup_upd"], row["n_tup_hot_upd"]
 
 
-def ways() -> Iterator[Grown]:
-    """Each way on the same company, dataset and version."""
-    with installed(company_of("small"), pair_scope=SCOPE, **SETTINGS) as (dsn, connection, settings):
-        shop = Shop(dsn, settings)
-        dataset = stages.export(shop, datetime.now(UTC).date())
-        version = stages.train(shop, dataset)
-        for way in WAYS:
-            yield measured(shop, connection, version, way)
+def inserted(shop: Shop, connection: Connection, version: VersionRow) -> tuple[float, float]:
+    """Seconds of a raw INSERT of all rows, with every index and without the needless ones."""
+    with connection:
+        execute(connection, sql.SQL("TRUNCATE {}").format(limits.PREDICTIONS))
+    batch = staged(shop, connection, version)
+    limits.keep_staged(connection, batch.batch_id)
+    horizon = shop.settings.horizon_years
+    whole, lean = (limits.raw_insert(connection, horizon, lean=lean).seconds for lean in (False, True))
+    return whole, lean
 
 
 def main() -> int:
-    """Print a table."""
+    """Print a table of the ways on the same company, dataset and version, and what the needless indexes cost."""
     print(f"{REFRESHES} refreshes, each changes {CHANGED:.0%} of the rows twice (by a person, and back by the pipeline)")
     print("| way | table | indexes | after | | in all | HOT |\n|---|---|---|---|---|---|---|")
-    for one in ways():
-        sizes = " | ".join(f"{megabytes:,.0f} MB" for megabytes in (*one.first, *one.last))
-        print(f"| {one.way} | {sizes} | x {one.factor:.2f} | {one.hot:.0%} |", flush=True)
+    with installed(company_of("small"), pair_scope=SCOPE, **SETTINGS) as (dsn, connection, settings):
+        shop = Shop(dsn, settings)
+        version = stages.train(shop, stages.export(shop, datetime.now(UTC).date()))
+        for way in WAYS:
+            one = measured(shop, connection, version, way)
+            sizes = " | ".join(f"{megabytes:,.0f} MB" for megabytes in (*one.first, *one.last))
+            print(f"| {one.way} | {sizes} | x {one.factor:.2f} | {one.hot:.0%} |", flush=True)
+        whole, lean = inserted(shop, connection, version)
+    print(f"\nINSERT of all rows: {whole:.1f} s with every index, {lean:.1f} s without the needless ones")
     return 0
 
 
