@@ -86,7 +86,7 @@ def raw_copy(connection: Connection) -> Spent:
 
 
 def raw_insert(connection: Connection, horizon_years: int, *, lean: bool = False) -> Spent:
-    """INSERT ... SELECT of the staged rows into an empty table with indexes and keys of the real one; `lean`: not the NEEDLESS."""
+    """INSERT ... SELECT of the staged rows into an empty table like the real one; `lean`: without the NEEDLESS indexes."""
     with connection:
         execute(connection, sql.SQL("DROP TABLE IF EXISTS {}").format(CLONE))
         execute(connection, sql.SQL("CREATE TABLE {} (LIKE {} INCLUDING ALL)").format(CLONE, PREDICTIONS))
