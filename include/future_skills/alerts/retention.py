@@ -55,8 +55,8 @@ def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta =
         "experiments": _remove(experiments, known_experiments, lambda path: path.name),
         "models": _remove(models, known_models, lambda path: _number(MODEL_FILE, path)),
         "evaluations": _remove(evaluations, known_evaluations, lambda path: _number(EVALUATION_FILE, path)),
-        "drafts": sum(_delete(path) for path in drafts if path.exists()),
-        "marks": sum(_delete(path) for path in _files(store.path(SENT_FOLDER)) if _is_older(path, now - MARKS_KEPT)),
+        "drafts": sum(delete(path) for path in drafts if path.exists()),
+        "marks": sum(delete(path) for path in _files(store.path(SENT_FOLDER)) if _is_older(path, now - MARKS_KEPT)),
     }
 
 
@@ -123,14 +123,14 @@ def _drafts(store: Store, before: datetime) -> list[UPath]:
 
 
 def _remove(found: list[UPath], known: set[str], key: Callable[[UPath], str]) -> int:
-    return sum(_delete(path) for path in found if known and key(path) not in known)
+    return sum(delete(path) for path in found if known and key(path) not in known)
 
 
-def _delete(path: UPath) -> bool:
+def delete(path: UPath) -> bool:
     """Delete a file, or a folder with what is in it; a link in it goes, what it leads to stays."""
     if path.is_dir() and not path.is_symlink():
         for child in list(path.iterdir()):
-            _delete(child)
+            delete(child)
         if path.exists():  # an object store has no folder left once its files are gone
             path.rmdir()
     else:
