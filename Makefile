@@ -10,7 +10,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format requirements secrets up down logs compose-test clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign mails extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-drift test test-all lint format audit requirements secrets up down logs compose-test clean
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -76,6 +76,9 @@ resign: .venv/.installed ## Sign every artefact with the active key (SIGNING_KEY
 
 extras: .venv/.installed ## Install the estimators xgboost and lightgbm
 	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-extras.txt; } \
+mails: .venv/.installed ## What waits for the mail server, and what was given up (RETRY=yes: try all of it again)
+	@exec $(BIN)/python -m runtime.mails
+
 	  || $(BIN)/python -m pip install --quiet -r requirements-extras.txt
 
 extras-keras: .venv/.installed ## Install the estimator keras, with jax behind it (400 MB)
