@@ -199,6 +199,7 @@ class Settings(SettingsWithSecretFiles):
     prediction: PredictionSettings = PredictionSettings()
     drift: DriftSettings = DriftSettings()
     mail: MailSettings = MailSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @model_validator(mode="after")
     def _somebody_approves(self) -> Self:
