@@ -6,11 +6,13 @@ SHELL := /bin/bash
 
 PYTHON ?= python3
 UV_VERSION := 0.13.9
+PIP_AUDIT_VERSION := 2.10.1
+BANDIT_VERSION := 1.9.4
 BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes bench-drift test test-all lint format requirements secrets up down logs compose-test clean
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -74,6 +76,9 @@ model-card: .venv/.installed ## Print the model card of a version (VERSION=v1)
 resign: .venv/.installed ## Sign every artefact with the active key (SIGNING_KEY_ID), so that an older one can be withdrawn
 	@exec $(BIN)/python -m runtime.resign
 
+mails: .venv/.installed ## What waits for the mail server, and what was given up (RETRY=yes: try all of it again)
+	@exec $(BIN)/python -m runtime.mails
+
 extras: .venv/.installed ## Install the estimators xgboost and lightgbm
 	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-extras.txt; } \
 	  || $(BIN)/python -m pip install --quiet -r requirements-extras.txt
@@ -122,6 +127,13 @@ lint: .venv/.installed-dev ## ruff and mypy
 format: .venv/.installed-dev ## Format the code
 	@$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
+
+audit: .venv/.installed ## Bandit on the code; known vulnerabilities of the pinned packages (asks pypi.org)
+	@$(BIN)/uv tool run --quiet bandit@$(BANDIT_VERSION) --quiet --configfile pyproject.toml --recursive include dags plugins
+	echo "bandit: nothing found"
+	# --strict: what the service does not know is an error, not a package without vulnerabilities
+	$(BIN)/uv tool run --quiet pip-audit@$(PIP_AUDIT_VERSION) --strict --no-deps --disable-pip --progress-spinner off \
+	  -r requirements.txt -r requirements-cluster.txt -r requirements-extras.txt -r requirements-keras.txt
 
 requirements: .venv/.installed ## Compile the requirements*.in into the pinned requirements*.txt
 	@compile() { $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-header "$$@" > /dev/null; }

@@ -5,7 +5,8 @@
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
 **expire_requests** settles approvals that nobody answered, two days after their time. **check_pointer** points the HR application
 at the model the ledger says is deployed, where a crash or an edit left another. **sweep** drops staging tables and files that a
-crash left behind, mails and changes of predictions older than 400 days; nothing the ledger names is ever removed.
+crash left behind, mails and changes of predictions older than 400 days, and old logs of our tasks (`RETENTION__TASK_LOGS`);
+nothing the ledger names is ever removed.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
 from orchestration.measures import tell
+from orchestration.task_logs import local_log_folder
 
 
 @dag(
@@ -81,12 +83,15 @@ def future_skills_watch():
     @task
     def sweep(*, params) -> dict:
         from future_skills.alerts.retention import sweep
+        from future_skills.alerts.task_logs import sweep_task_logs
         from future_skills.prediction.staging import sweep_stages
 
-        kept = timedelta(hours=params["keep_hours"])
+        kept, now = timedelta(hours=params["keep_hours"]), datetime.now(UTC)
         with resources() as work:
             stages = sweep_stages(work.connection, params["keep_hours"])
-            return {"stages": len(stages), **sweep(work.connection, work.store, datetime.now(UTC), kept)}
+            swept = sweep(work.connection, work.store, now, kept)
+            logs = sweep_task_logs(folder, now - work.settings.retention.task_logs) if (folder := local_log_folder()) else 0
+        return {"stages": len(stages), "task_logs": logs, **swept}
 
     [send_outbox(), check_lateness(), check_reports(), expire_requests(), check_pointer(), sweep()]
 

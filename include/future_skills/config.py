@@ -135,13 +135,33 @@ class MailSettings(Section):
     port: int = Field(25, ge=1, le=65_535, description="Its port.")
     user: str | None = Field(None, description="Login, if it asks for one.")
     password: SecretStr | None = Field(None, description="Its password.")
-    starttls: bool = Field(False, description="Encrypt by STARTTLS.")
+    security: Literal["none", "starttls", "tls"] = Field(
+        "none", description="Encryption. starttls: after the greeting (port 587); tls: from the first byte (port 465)."
+    )
     ca_file: Path | None = Field(None, description="Certificates that sign the server's, where it is not a public authority.")
     timeout: float = Field(30.0, gt=0, description="Seconds for each answer of the server; then its mail waits.")
     sender: MailAddress = Field("future-skills@example.com", description="The From address.")
     data_scientists: list[MailAddress] = Field(default_factory=list, description="Drift, data alarms, gate rejections.")
     drh_managers: list[MailAddress] = Field(default_factory=list, description="Approval requests, weekly digest.")
     devops: list[MailAddress] = Field(default_factory=list, description="Failures, late chains, deployments.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _encryption_is_never_lost(cls, given: Any) -> Any:
+        """An installation that asked for STARTTLS by the older name must not send in the open for it."""
+        if isinstance(given, dict) and "starttls" in given:
+            raise ValueError("MAIL__STARTTLS is called MAIL__SECURITY now: starttls where it was true, none where it was false")
+        return given
+
+
+class RetentionSettings(Section):
+    """How long what grows with every run is kept."""
+
+    task_logs: timedelta = Field(
+        timedelta(days=90),
+        ge=timedelta(days=1),
+        description="Logs of these DAGs' tasks in Airflow's base_log_folder; with remote logging its store decides.",
+    )
 
 
 class Settings(SettingsWithSecretFiles):
@@ -179,6 +199,7 @@ class Settings(SettingsWithSecretFiles):
     prediction: PredictionSettings = PredictionSettings()
     drift: DriftSettings = DriftSettings()
     mail: MailSettings = MailSettings()
+    retention: RetentionSettings = RetentionSettings()
 
     @model_validator(mode="after")
     def _somebody_approves(self) -> Self:

@@ -1,13 +1,22 @@
 """Each DAG, run to its end by Airflow itself on a small real company."""
 
+import os
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from future_skills.config import SQL_FOLDER
 from future_skills.database import execute, fetch_row, fetch_rows, fetch_value
 from future_skills.ledger.training_default import chosen_default
 from future_skills.ledger.versions import champion
 from future_skills.store.artifacts import Store
 from orchestration.answers import given_answer
+from support.metrics import documented_gauges, statsd_server
 
+ROOT = SQL_FOLDER.parents[1]
 PREDICTED = "SELECT count(*) FROM future_skills_futureskillprediction"
 
 
@@ -20,24 +29,21 @@ def deployed(run_dag, installation):
 
 
 @pytest.fixture
-def gauges():
-    """The last value of each gauge that Airflow's metrics are told of while the test runs."""
+def metrics(monkeypatch):
+    """What arrives at a StatsD server while the test runs, sent as any task sends it."""
     from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
     from airflow.sdk.observability import stats
+    from airflow.sdk.observability.metrics.stats_utils import get_stats_factory
 
-    kept = {}
-
-    class Keeping(NoStatsLogger):
-        @classmethod
-        def gauge(cls, stat, value, *_arguments, **_named):
-            kept[stat] = value
-
-    stats.initialize(factory=Keeping, export_legacy_names=False)
-    yield kept
+    with statsd_server() as received:
+        for name, value in received.statsd.items():
+            monkeypatch.setenv(name, value)
+        stats.initialize(factory=get_stats_factory(), export_legacy_names=True)
+        yield received
     stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
 
 
-def test_a_first_week(run_dag, installation, gauges):
+def test_a_first_week(run_dag, installation, metrics):
     waiting = run_dag("prediction")
     assert waiting.state == "success"
     assert waiting.tasks["plan"] == waiting.tasks["publish"] == "skipped"
@@ -61,10 +67,60 @@ def test_a_first_week(run_dag, installation, gauges):
     }
     assert run_dag("watch").state == "success"
     assert fetch_value(installation, "SELECT count(*) FROM future_skills_ops.refusal") == 0
-    ours = {name.removeprefix("future_skills."): value for name, value in gauges.items() if name.startswith("future_skills.")}
+    ours = metrics.settled().ours()
     assert (ours["dataset.decided"], ours["publish.pairs"], ours["publish.inserted"]) == (900, 30 * 60, 30 * 60)
     assert (ours["drift.drifted"], ours["drift.unknown"]) == (0, 0)
     assert 0 <= ours["watch.age_hours"] < 1
+    assert set(ours) == set(documented_gauges())
+    assert {f"airflow.future_skills.{name}" for name in ours} <= metrics.kinds["g"]
+    assert {"airflow.task.duration", "airflow.dag.future_skills_prediction.publish.duration"} <= metrics.kinds["ms"]
+    assert metrics.values["airflow.dag.future_skills_prediction.publish.duration"] > 0
+
+
+def test_the_watch_removes_old_logs_of_our_tasks(run_dag, installation, monkeypatch, tmp_path):
+    from orchestration.task_logs import local_log_folder
+
+    monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
+    monkeypatch.setenv("RETENTION__TASK_LOGS", "P7D")
+    for days in (6.9, 7.1):
+        log = tmp_path / "logs" / "dag_id=future_skills_drift" / f"run_id={days}" / "task_id=report" / "attempt=1.log"
+        log.parent.mkdir(parents=True)
+        log.write_text("told")
+        moment = (datetime.now(UTC) - timedelta(days=days)).timestamp()
+        os.utime(log, (moment, moment))
+    watched = run_dag("watch")
+    assert (watched.tasks["sweep"], watched.pull("sweep")["task_logs"]) == ("success", 1)
+    assert [path.name for path in (tmp_path / "logs" / "dag_id=future_skills_drift").iterdir()] == ["run_id=6.9"]
+    monkeypatch.setenv("AIRFLOW__LOGGING__REMOTE_LOGGING", "True")
+    assert local_log_folder() is None
+
+
+def test_a_week_goes_on_after_airflow_forgot_its_runs(run_dag, deployed):
+    """The command of docs/mlops.md, as if everything were older than 400 days."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import func, select
+
+    def runs() -> int:
+        with create_session(scoped=False) as session:
+            return session.scalar(select(func.count()).where(DagRun.run_type == "manual"))
+
+    assert runs() >= 4
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    page = (ROOT / "docs" / "mlops.md").read_text(encoding="utf-8")
+    command = re.search(r"^airflow (db clean --skip-archive .*) --clean-before-timestamp .*$", page, re.MULTILINE)[1]
+    cleaned = subprocess.run(
+        [sys.executable, "-m", "airflow", *command.split(), "--clean-before-timestamp", f"{tomorrow:%F}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert cleaned.returncode == 0, cleaned.stderr[-2_000:]
+    assert runs() == 0
+    again = run_dag("retraining")
+    assert (again.state, again.tasks["keep"]) == ("success", "success")
+    assert run_dag("prediction").state == run_dag("drift").state == run_dag("watch").state == "success"
 
 
 def test_the_same_dataset_again_scores_and_writes_nothing(run_dag, deployed):

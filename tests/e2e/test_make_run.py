@@ -1,17 +1,21 @@
 """What a newcomer relies on, step by step in one state folder: the first chain, quiet weeks, small changes, a clean stop."""
 
 import re
+import shutil
 import signal
 import socket
 import time
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
 
+from future_skills.alerts.task_logs import sweep_task_logs
 from future_skills.database import connect, execute, fetch_row, fetch_rows, fetch_value
 from runtime.postgres import embedded_server
 from runtime.state import State
+from support.metrics import documented_gauges, otlp_collector, statsd_server
 
 pytestmark = pytest.mark.slow
 
@@ -20,8 +24,15 @@ NEWEST_BATCH = "SELECT * FROM future_skills_ops.prediction_batch ORDER BY planne
 
 
 @pytest.fixture(scope="module")
-def first_week(installation):
-    return installation.run_once()
+def measured_week(installation):
+    """The first run and what it told a StatsD server."""
+    with statsd_server() as received:
+        return installation.run_once(**received.statsd), received.settled()
+
+
+@pytest.fixture(scope="module")
+def first_week(measured_week):
+    return measured_week[0]
 
 
 def test_the_first_chain_predicts_every_pair(installation, first_week):
@@ -36,6 +47,29 @@ def test_the_first_chain_predicts_every_pair(installation, first_week):
         assert fetch_value(hr, "SELECT count(*) FROM future_skills_predictionrun") == 1
         assert fetch_value(hr, "SELECT status FROM future_skills_trainingrun") == "COMPLETED"
         assert fetch_value(hr, "SELECT version FROM future_skills_ops.deployment") == "v1"
+
+
+def test_the_first_chain_tells_statsd_what_it_did(measured_week):
+    """From the real processes: what each task's own process said, and what the scheduler did."""
+    finished, received = measured_week
+    assert finished.outcome == 0
+    assert_whole_chain_measured(received.ours(), inserted=60 * 300)
+    durations = {
+        "airflow.task.duration",
+        "airflow.dag.future_skills_prediction.publish.duration",
+        "airflow.dagrun.duration.success",
+        "airflow.dagrun.duration.success.future_skills_drift",
+        "airflow.dagrun.schedule_delay.future_skills_retraining",
+    }
+    assert durations <= received.kinds["ms"]
+    assert {"airflow.scheduler_heartbeat", "airflow.ti_successes"} <= received.kinds["c"]
+
+
+def assert_whole_chain_measured(ours, *, inserted):
+    """The gauges of docs/mlops.md, but that of the watch, which may not have run since the publication."""
+    assert set(documented_gauges()) - {"watch.age_hours"} <= set(ours)
+    assert (ours["dataset.decided"], ours["publish.pairs"], ours["publish.inserted"]) == (4_000, 60 * 300, inserted)
+    assert (ours["drift.drifted"], ours["drift.unknown"]) == (0, 0)
 
 
 def test_the_first_chain_names_no_employee_and_shows_no_secret(installation, first_week):
@@ -56,11 +90,23 @@ def test_the_first_chain_names_no_employee_and_shows_no_secret(installation, fir
     assert [(where, text) for where, content in texts.items() for text in forbidden if text.encode() in content] == []
 
 
+def test_logs_of_tasks_lie_where_the_watch_looks_for_old_ones(installation, first_week, tmp_path):
+    logs = shutil.copytree(State(installation.folder / "demo").airflow / "logs", tmp_path / "logs", symlinks=True)
+    written = set(logs.rglob("attempt=*.log"))
+    now = datetime.now(UTC)
+    assert sweep_task_logs(logs, now - timedelta(days=1)) == 0
+    assert sweep_task_logs(logs, now + timedelta(days=1)) >= len(written) > 20
+    assert not set(logs.rglob("attempt=*.log"))
+
+
 def test_the_same_data_again_is_a_new_chain_that_writes_nothing(installation, first_week):
     with installation.database() as hr:
         before = fetch_rows(hr, WRITTEN)
-    again = installation.run_once()
+    with otlp_collector() as received:
+        again = installation.run_once(**received.opentelemetry)
     assert again.outcome == 0
+    assert_whole_chain_measured(received.ours(), inserted=0)
+    assert {"airflow.task.duration", "airflow.dagrun.duration.success"} <= received.kinds["exponential_histogram"]
     with installation.database() as hr:
         assert fetch_rows(hr, WRITTEN) == before
         assert fetch_value(hr, "SELECT count(*) FROM future_skills_ops.chain") == 2

@@ -109,10 +109,11 @@ class OnlyThisLogin:
     def __init__(self, handler, user, password):
         self.handler, self.known = handler, (user.encode(), password.encode())
 
-    def __call__(self, _server, session, _envelope, mechanism, data):
+    def __call__(self, server, _session, _envelope, mechanism, data):
         assert isinstance(data, LoginPassword)
         passed = (data.login, data.password) == self.known
-        self.handler.logins.append((mechanism, session.ssl is not None, passed))
+        encrypted = server.transport.get_extra_info("ssl_object") is not None
+        self.handler.logins.append((mechanism, encrypted, passed))
         return AuthResult(success=passed, handled=passed)  # a failure the server answers itself
 
 

@@ -16,6 +16,8 @@ from future_skills.drift.realised import measure_decisions
 from future_skills.drift.report import report_drift
 from future_skills.ledger.batches import newest_published
 from future_skills.ledger.versions import newest_evaluation
+from future_skills.model.libraries import library_versions
+from future_skills.registry.page import render_registry
 from support.prepared import copied, prepared, published
 
 SCRIPT = '<script>alert("1")</script>\'&amp;'
@@ -244,6 +246,25 @@ def test_the_registry_tells_who_let_a_version_in(visit):
     assert "v1 ● deployed" in page
     assert "● approved drh," in page
     assert "by devops" in page
+
+
+def test_a_version_of_other_libraries_is_told_in_the_words_of_the_registry(bench, visit):
+    def told() -> tuple[str, str]:
+        return text_of(browser.get("/registry")), text_of(browser.get("/model?version=v1"))
+
+    with visit() as browser:
+        for page in told():
+            assert "made with" not in page
+        assert "Deployable here yes HR application" in told()[1]
+        change(
+            bench,
+            'UPDATE future_skills_ops.model_version SET libraries = libraries || \'{"scikit-learn": "0.1"}\''
+            " WHERE version = 'v1'",
+        )
+        words = f"no, made with scikit-learn 0.1, here {library_versions()['scikit-learn']}"
+        assert words in render_registry(bench.connection)
+        for page in told():
+            assert words in page
 
 
 def test_drift_is_told_in_words_and_shown_in_a_frame_that_reaches_nothing(bench, visit):

@@ -90,24 +90,22 @@ def test_a_black_hole_is_left_after_its_timeout_and_no_password_is_kept(hr):
     assert rows(hr)[0]["last_error"] == "SMTPServerDisconnected: Connection unexpectedly closed: ***"
 
 
-@pytest.fixture
-def secret_server(tmp_path):
-    """A server that takes nothing before STARTTLS and a login, and the settings that lead to it."""
+@pytest.fixture(params=["starttls", "tls"])
+def secret_server(request, tmp_path):
+    """A server that takes nothing before encryption, in either way, and a login; and the settings that lead to it."""
     context, ca_file = certificate(tmp_path)
     handler = Inbox()
     arguments = {
-        "tls_context": context,
-        "require_starttls": True,
-        "auth_required": True,
-        "auth_exclude_mechanism": ["LOGIN"],
-        "authenticator": OnlyThisLogin(handler, "pipeline", "s3cret-of-mails"),
-    }
-    with serving(handler, **arguments):
+        "starttls": {"tls_context": context, "require_starttls": True},
+        "tls": {"ssl_context": context, "auth_require_tls": False},  # aiosmtpd takes STARTTLS alone for TLS
+    }[request.param]
+    login = OnlyThisLogin(handler, "pipeline", "s3cret-of-mails")
+    with serving(handler, **arguments, auth_required=True, auth_exclude_mechanism=["LOGIN"], authenticator=login):
         handler.settings = MailSettings(
             host=LOOPBACK,
             port=handler.port,
             timeout=5,
-            starttls=True,
+            security=request.param,
             ca_file=ca_file,
             user="pipeline",
             password=SecretStr("s3cret-of-mails"),
@@ -115,6 +113,7 @@ def secret_server(tmp_path):
         yield handler
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 def test_a_login_over_tls(hr, secret_server):
     queued(hr, mail(1), mail(2))
     assert send_outbox(hr, secret_server.settings) == SendSummary(2, 0)
@@ -122,6 +121,7 @@ def test_a_login_over_tls(hr, secret_server):
     assert len(secret_server.mails) == 2
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
 @pytest.mark.parametrize(
     "wrong, reason",
     [
@@ -129,7 +129,7 @@ def test_a_login_over_tls(hr, secret_server):
         ({"password": SecretStr("pässword")}, "MAIL__PASSWORD cannot be used"),
         ({"ca_file": None}, "certificate verify failed"),
         ({"host": "localhost"}, "certificate is not valid for 'localhost'"),
-        ({"starttls": False}, "SMTP"),
+        ({"security": "none", "timeout": 1}, "SMTP"),
         ({"ca_file": "/nowhere/ca.pem"}, "FileNotFoundError"),
     ],
 )
@@ -144,9 +144,34 @@ def test_what_is_wrong_with_the_way_to_the_server_is_kept_and_the_mail_goes_out_
     assert send_outbox(hr, secret_server.settings) == SendSummary(1, 0)
 
 
-def test_no_mail_leaves_in_the_open_when_encryption_is_wanted(hr, inbox, server):
+@pytest.mark.parametrize("security, reason", [("starttls", "STARTTLS"), ("tls", "SSLError")])
+def test_no_mail_leaves_in_the_open_when_encryption_is_wanted(hr, inbox, server, security, reason):
     queued(hr, mail())
-    settings = server.model_copy(update={"starttls": True})
+    settings = server.model_copy(update={"security": security})
     assert send_outbox(hr, settings) == SendSummary(0, 1)
-    assert "STARTTLS" in rows(hr)[0]["last_error"]
+    assert reason in rows(hr)[0]["last_error"]
     assert inbox.mails == []
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
+@pytest.mark.parametrize(
+    "secret_server, wrong, reason",
+    [("tls", "starttls", "timed out"), ("starttls", "tls", "SSLError")],
+    indirect=["secret_server"],
+)
+def test_the_other_way_to_encrypt_ends_in_a_reason(hr, secret_server, wrong, reason):
+    queued(hr, mail())
+    settings = secret_server.settings.model_copy(update={"security": wrong, "timeout": 0.5})
+    assert send_outbox(hr, settings) == SendSummary(0, 1)
+    assert reason in rows(hr)[0]["last_error"]
+    assert secret_server.mails == []
+
+
+def test_a_black_hole_is_left_before_anything_is_encrypted(hr):
+    queued(hr, mail())
+    with socket.create_server((LOOPBACK, 0)) as listener:
+        hole = MailSettings(host=LOOPBACK, port=listener.getsockname()[1], timeout=0.3, security="tls")
+        begun = time.monotonic()
+        assert send_outbox(hr, hole) == SendSummary(0, 1)
+        assert time.monotonic() - begun < 3
+    assert "timed out" in rows(hr)[0]["last_error"]

@@ -58,12 +58,20 @@ def test_the_environment_sets_nested_sections(monkeypatch):
         ("MAIL__SENDER", "a@b\nBcc: c@d"),
         ("APPROVAL", "maybe"),
         ("PREDICTION__SHARDS", "64"),
+        ("MAIL__SECURITY", "ssl"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(monkeypatch, name, value):
     monkeypatch.setenv(name, value)
     with pytest.raises(ValidationError, match=name.rsplit("__", maxsplit=1)[-1].lower()):
         Settings()
+
+
+def test_who_asked_for_encryption_by_its_older_name_is_told_and_not_served_in_the_open(monkeypatch):
+    monkeypatch.setenv("MAIL__STARTTLS", "true")
+    with pytest.raises(ValidationError) as refused:
+        Settings()
+    assert "MAIL__STARTTLS is called MAIL__SECURITY now" in in_words(refused.value)
 
 
 def test_secrets_are_never_shown(monkeypatch):

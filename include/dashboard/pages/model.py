@@ -15,6 +15,7 @@ from future_skills.domain import Verdict
 from future_skills.ledger.realised import performance_of
 from future_skills.ledger.versions import champion
 from future_skills.model.evaluation_report import POPULATIONS, TARGETS
+from future_skills.model.libraries import deployable_here
 from future_skills.registry.card import LABELS, render_card
 from future_skills.registry.story import tell_version
 
@@ -97,6 +98,7 @@ def model(
         else [],
         outcomes=CHECKS,
         check_in_words=check_in_words,
+        deployable_here=deployable_here,
         realised=performance_of(connection, name)[:WEEKS_SHOWN],
         largest_slice=settings.gate.slice_minimum_rows,
     )

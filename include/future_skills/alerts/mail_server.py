@@ -35,10 +35,22 @@ class _Server(smtplib.SMTP):
         self._host = settings.host  # what the certificate is checked against
 
 
+class _ServerOverTls(smtplib.SMTP_SSL):
+    """The same for a server that is not spoken to before everything is encrypted."""
+
+    def __init__(self, settings: MailSettings) -> None:
+        super().__init__(local_hostname=socket.gethostname(), timeout=settings.timeout, context=_trusted(settings))
+        self._host = settings.host
+
+
+def _trusted(settings: MailSettings) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=settings.ca_file)
+
+
 @contextlib.contextmanager
 def mail_server(settings: MailSettings) -> Iterator[smtplib.SMTP]:
     """An open, greeted and, where wanted, encrypted and logged in connection. Raises OSError when there is none to be had."""
-    server = _Server(settings)
+    server = _ServerOverTls(settings) if settings.security == "tls" else _Server(settings)
     try:
         with _within(server, PATIENCE * settings.timeout):
             _open(server, settings)
@@ -54,8 +66,8 @@ def _open(server: smtplib.SMTP, settings: MailSettings) -> None:
         code, greeting = server.connect(settings.host, settings.port)
         if code != GREETING:
             raise smtplib.SMTPConnectError(code, greeting)
-        if settings.starttls:
-            server.starttls(context=ssl.create_default_context(cafile=settings.ca_file))
+        if settings.security == "starttls":
+            server.starttls(context=_trusted(settings))
         if settings.user:
             server.login(settings.user, settings.password.get_secret_value() if settings.password else "")
     except ValueError as error:  # a host or a login that the protocol cannot spell

@@ -102,10 +102,14 @@ def _send_round(
         outcomes.append(_postpone(connection, settings, [row["id"]], refusal) if refusal else _settle(connection, row["id"]))
 
 
+def lease(settings: MailSettings) -> float:
+    """Seconds for which a mail belongs to the sender that claimed it."""
+    return 2 * PATIENCE * settings.timeout + 60
+
+
 def _claim(connection: Connection, settings: MailSettings) -> dict[str, Any] | None:
-    lease = 2 * PATIENCE * settings.timeout + 60
     with connection:
-        return fetch_row(connection, read_sql("alerts/claim_mail"), {"lease": lease})
+        return fetch_row(connection, read_sql("alerts/claim_mail"), {"lease": lease(settings)})
 
 
 def _deliver(server: smtplib.SMTP, settings: MailSettings, row: dict[str, Any]) -> Refusal | None:

@@ -30,6 +30,12 @@ def changed_library(estimator: str, libraries: Mapping[str, str]) -> str | None:
     return None
 
 
+def deployable_here(estimator: str, libraries: Mapping[str, str]) -> str:
+    """May an artefact of `estimator` be deployed in this installation, as far as its libraries go: yes, or no and why."""
+    changed = changed_library(estimator, libraries)
+    return f"no, made with {changed}" if changed else "yes"
+
+
 @cache
 def _installed(name: str) -> str:
     """The version, looked up on disk once: a page asks for every model there is. Raises PackageNotFoundError."""

@@ -5,7 +5,7 @@ from psycopg2.extensions import connection as Connection
 from future_skills.database import fetch_rows
 from future_skills.ledger.training_default import chosen_default
 from future_skills.ledger.versions import champion, list_versions, newest_evaluation
-from future_skills.model.libraries import changed_library
+from future_skills.model.libraries import deployable_here
 from future_skills.registry.approvals import request_of_version
 from future_skills.registry.card import write_cards
 from future_skills.registry.markdown import markdown_environment
@@ -21,7 +21,7 @@ def render_registry(connection: Connection) -> str:
             "row": version,
             "evaluation": newest_evaluation(connection, version.version),
             "request": request_of_version(connection, version.version),
-            "changed": changed_library(version.estimator, version.libraries),
+            "deployable": deployable_here(version.estimator, version.libraries),
         }
         for version in list_versions(connection)
     ]
