@@ -5,8 +5,8 @@
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
 **expire_requests** settles approvals that nobody answered, two days after their time. **check_pointer** points the HR application
 at the model the ledger says is deployed, where a crash or an edit left another. **sweep** drops staging tables and files that a
-crash left behind, mails and changes of predictions older than 400 days, and old logs of our tasks (`RETENTION__TASK_LOGS`);
-nothing the ledger names is ever removed.
+crash left behind, mails and changes of predictions older than 400 days, and old logs of our tasks (`RETENTION__TASK_LOGS`). Of
+what the ledger names it removes only files that nothing needs any more, and those only with `RETENTION__FILES`.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -82,6 +82,7 @@ def future_skills_watch():
 
     @task
     def sweep(*, params) -> dict:
+        from future_skills.alerts.needless_files import remove_needless_files
         from future_skills.alerts.retention import sweep
         from future_skills.alerts.task_logs import sweep_task_logs
         from future_skills.prediction.staging import sweep_stages
@@ -90,8 +91,10 @@ def future_skills_watch():
         with resources() as work:
             stages = sweep_stages(work.connection, params["keep_hours"])
             swept = sweep(work.connection, work.store, now, kept)
-            logs = sweep_task_logs(folder, now - work.settings.retention.task_logs) if (folder := local_log_folder()) else 0
-        return {"stages": len(stages), "task_logs": logs, **swept}
+            retention = work.settings.retention
+            logs = sweep_task_logs(folder, now - retention.task_logs) if (folder := local_log_folder()) else 0
+            needless = remove_needless_files(work.connection, work.store, now - retention.files) if retention.files else {}
+        return {"stages": len(stages), "task_logs": logs, **swept, "needless": needless}
 
     [send_outbox(), check_lateness(), check_reports(), expire_requests(), check_pointer(), sweep()]
 

@@ -162,6 +162,11 @@ class RetentionSettings(Section):
         ge=timedelta(days=1),
         description="Logs of these DAGs' tasks in Airflow's base_log_folder; with remote logging its store decides.",
     )
+    files: timedelta | None = Field(
+        None,
+        ge=timedelta(days=60),
+        description="Datasets, batches, reports, experiments and models in the store that nothing needs any more; empty: for good.",
+    )
 
 
 class Settings(SettingsWithSecretFiles):
