@@ -14,8 +14,8 @@ ONET = Path(os.environ.get("ONET_FOLDER", Path(__file__).parents[2] / "shared" /
 """A real company of 923 job roles and 8,745 skills; not part of the repository."""
 MILLION_ROLES = 115
 SCOPE: PairScope = "all"
-PUBLISHED = ("small", "million", "onet")
-"""Companies whose predictions are published as well: 0.14, 1.0 and 8.07 million pairs."""
+PUBLISHED = ("small", "medium", "million", "onet")
+"""Companies whose predictions are published as well: 0.14, 0.72, 1.0 and 8.07 million pairs."""
 SIZES = (*PUBLISHED, "large")
 """The last one shows what 100,000 employees and 2 million decisions cost until a model is trained: 10 million pairs."""
 
@@ -30,6 +30,8 @@ def company_of(size: str) -> Company:
         return large_company()
     if size == "small":
         return generate_company(roles=240, skills=600, employees=6_000, decisions=16_000)
+    if size == "medium":
+        return generate_company(roles=600, skills=1_200, employees=12_000, decisions=16_000)
     if not ONET.is_dir():
         raise NoInputError(
             f"{ONET} is not there: size {size} needs that release of O*NET in the interchange format (ONET_FOLDER=...)."

@@ -4,7 +4,6 @@ import os
 import uuid
 from dataclasses import dataclass
 
-from fsspec.utils import get_protocol
 from upath import UPath
 
 from future_skills.domain import FutureSkillsError, MissingExtraError
@@ -65,7 +64,7 @@ class Store:
 
         Raises MissingExtraError without the package that such a store needs, UnknownStoreError when there is none.
         """
-        if get_protocol(uri) in LOCAL:
+        if uri.rpartition("://")[0] in LOCAL:
             return cls(UPath(UPath(uri).absolute()))
         try:
             root = UPath(uri, use_listings_cache=False)  # other processes write too: a listing that is kept would be old

@@ -16,7 +16,7 @@ CLAIM_LOCK = "SELECT pg_advisory_xact_lock(hashtext('future_skills_store'))"
 
 
 class OtherStoreError(FutureSkillsError):
-    """This process sees another artefact store than the one of its ledger."""
+    """A process sees another artefact store than the one of its ledger."""
 
 
 def require_own_store(connection: Connection, store: Store) -> None:
@@ -28,11 +28,11 @@ def require_own_store(connection: Connection, store: Store) -> None:
         wanted = read_setting(connection, FILE) or _claimed(connection, store)
     found = _id_of(store)
     if found != wanted:
+        seen = f"the id {found}" if found else f"no file {FILE}"
         raise OtherStoreError(
-            f"{socket.gethostname()} sees another artefact store than the one of its ledger: {store.root} has "
-            f"{f'the id {found}' if found else f'no file {FILE}'}, the ledger {wanted}. Every process must see the same store: mount "
-            f"it here, or give all of them the same STORE_URI. If it is the right one, restored without that file, write {wanted} "
-            f"into {store.path(FILE)}."
+            f"{socket.gethostname()} sees another artefact store than the one of its ledger: {store.root} has {seen}, the ledger "
+            f"has the id {wanted}. Every process must see the same store: mount it here, or give all of them the same STORE_URI. "
+            f"If it is the right one, restored without that file, write {wanted} into {store.path(FILE)}."
         )
 
 
