@@ -97,11 +97,11 @@ test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whol
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
 
-bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|medium|million|onet|large, JSON=<file>)
+bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet|large, JSON=<file>)
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.pipeline --size "$(or $(SIZE),small)" \
 	  --baseline "bench/baselines/$(or $(SIZE),small).json" $(if $(JSON),--json "$(JSON)")
 
-bench-celery: extras-cluster ## The scoring stage on one and on two Celery workers (SIZE=medium; needs redis-server)
+bench-celery: extras-cluster ## The scoring stage on one and on two Celery workers (SIZE=small|medium|million; needs redis-server)
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.celery --size "$(or $(SIZE),medium)"
 
 bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md

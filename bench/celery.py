@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from psycopg2.extensions import connection as Connection
 
 from bench.cluster import REDIS, airflow, celery_workers, site
-from bench.predicting import Predicted, begin, ended, published
-from bench.sizes import PUBLISHED, SCOPE, NoInputError, company_of
+from bench.predicting import Predicted, begin, ended, published, settle
+from bench.sizes import FOR_WORKERS, SCOPE, NoInputError, company_of
 from future_skills.database import connect
 from future_skills.hr.loader import load_company
 from runtime.airflow_api import AirflowApi
@@ -54,7 +54,7 @@ class Bench:
             raise RuntimeError(f"the prediction on {where} is {row.predicted.state}")
         self.table.append(row)
         say(line(row))
-        follow(api, run["dag_run_id"], seconds=CHAIN_SECONDS, say=lambda _: None, check_alive=lambda: None)
+        settle(api)
 
     def best(self, where: str) -> Predicted:
         """The run with the shortest scoring stage."""
@@ -74,7 +74,7 @@ def line(row: Row) -> str:
 def main() -> int:
     """Measure and print; 1 when two runs published different rows."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", choices=PUBLISHED, default="medium")
+    parser.add_argument("--size", choices=FOR_WORKERS, default="medium")
     parser.add_argument("--repeats", type=int, default=2, help="runs on each number of workers; the best counts")
     arguments = parser.parse_args()
     if REDIS is None:

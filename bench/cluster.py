@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
@@ -182,7 +182,8 @@ class Workers:
         tasks = psutil.Process(worker.pid).children(recursive=True)
         groups = {os.getpgid(one.pid) for one in [worker, *tasks]}
         for group in groups:
-            os.killpg(group, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.killpg(group, signal.SIGKILL)
         worker.wait()
         _, alive = psutil.wait_procs(tasks, timeout=STOP_SECONDS)
         if alive:
