@@ -150,7 +150,7 @@ def test_what_another_process_writes_is_seen_at_once(object_store):
     """A client that keeps listings would go on saying that there is nothing."""
     store = Store.open(object_store)
     assert not store.path("pages/one.md").exists()
-    assert list(store.path("pages").iterdir()) == []
+    assert not store.path("pages").is_dir()
     code = f"from future_skills.store.artifacts import Store; Store.open({object_store!r}).replace('pages/one.md', b'one')"
     subprocess.run([sys.executable, "-c", code], check=True)
     assert [path.name for path in store.path("pages").iterdir()] == ["one.md"]
