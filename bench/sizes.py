@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from bench.large import large_company
+from bench.large import copies, large_company
 from future_skills.domain import PairScope
 from future_skills.hr.company import Company
 from future_skills.hr.demo import generate_company
@@ -34,7 +34,7 @@ def company_of(size: str) -> Company:
     if size == "small":
         return generate_company(roles=240, skills=600, employees=6_000, decisions=16_000)
     if size == "medium":
-        return generate_company(roles=600, skills=1_200, employees=12_000, decisions=16_000)
+        return medium_company()
     if not ONET.is_dir():
         raise NoInputError(
             f"{ONET} is not there: size {size} needs that release of O*NET in the interchange format (ONET_FOLDER=...)."
@@ -53,3 +53,10 @@ def first_roles(company: Company, roles: int) -> Company:
         employees=company.employees[company.employees["job_role"].isin(names)],
         investments=company.investments[company.investments["job_role"].isin(names)],
     )
+
+
+def medium_company() -> Company:
+    """The small company among copies of its job roles and skills, about which nobody has decided."""
+    small = company_of("small")
+    job_roles, skills = copies(small.job_roles, 600, "site"), copies(small.skills, 1_200, "edition")
+    return replace(small, name="medium", job_roles=job_roles, skills=skills)
