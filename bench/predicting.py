@@ -11,7 +11,6 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.database import execute, fetch_row
 from runtime.airflow_api import AirflowApi
-from runtime.chain import ACTIVE, FOLLOWERS, QUIET_POLLS
 
 PREDICTION = "future_skills_prediction"
 RUN_SECONDS = 1_800
@@ -58,15 +57,6 @@ def ended(api: AirflowApi, run: dict[str, Any], seconds: float = RUN_SECONDS) ->
         state=now["state"],
         tries=max(one["try_number"] for one in shards),
     )
-
-
-def settle(api: AirflowApi) -> None:
-    """Wait until nothing of ours runs or waits for an event: what a publication starts must not cost the next measurement."""
-    quiet = 0
-    while quiet < QUIET_POLLS:
-        busy = api.runs(states=ACTIVE) or any(api.queued_events(dag_id) for dag_id in FOLLOWERS)
-        quiet = 0 if busy else quiet + 1
-        time.sleep(POLL_SECONDS)
 
 
 def _seconds(start: str, end: str) -> float:
