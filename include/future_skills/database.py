@@ -15,8 +15,8 @@ from future_skills.domain import FutureSkillsError
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
 SESSION = "-c timezone=UTC -c search_path=public"
-KEEPALIVE = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6"
-"""The server asks after two minutes of silence at most whether we are there: what a machine held that is gone is free before
+KEEPALIVE = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6 -c tcp_user_timeout=120000"
+"""The server asks after some two minutes of silence whether we are there: what a machine held that is gone is free before
 the retry of its task, and not after the two hours of an operating system's default."""
 
 NULL_MARK = "\x02"
