@@ -1,5 +1,6 @@
 """The artefact store in an S3-compatible server: everything that the product does with it, beside the same in a folder."""
 
+import os
 import re
 import socket
 import subprocess
@@ -14,7 +15,7 @@ from psycopg2.extensions import make_dsn
 
 from bench.predicting import published
 from future_skills.alerts.retention import sweep
-from future_skills.config import Settings
+from future_skills.config import SQL_FOLDER, Settings
 from future_skills.database import connect
 from future_skills.ledger.versions import champion
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
@@ -152,7 +153,7 @@ def test_what_another_process_writes_is_seen_at_once(object_store):
     assert not store.path("pages/one.md").exists()
     assert not store.path("pages").is_dir()
     code = f"from future_skills.store.artifacts import Store; Store.open({object_store!r}).replace('pages/one.md', b'one')"
-    subprocess.run([sys.executable, "-c", code], check=True)
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "PYTHONPATH": str(SQL_FOLDER.parent)}, check=True)
     assert [path.name for path in store.path("pages").iterdir()] == ["one.md"]
     assert store.read(str(store.path("pages/one.md"))) == b"one"
     with pytest.raises(ArtifactExistsError):
