@@ -12,7 +12,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras bench bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras extras-cluster bench bench-celery bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -87,6 +87,10 @@ extras-keras: .venv/.installed ## Install the estimator keras, with jax behind i
 	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-keras.txt; } \
 	  || $(BIN)/python -m pip install --quiet -r requirements-keras.txt
 
+extras-cluster: .venv/.installed ## Install what several machines need: Celery, and s3fs for STORE_URI=s3://...
+	@{ $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-cluster.txt; } \
+	  || $(BIN)/python -m pip install --quiet -r requirements-cluster.txt
+
 test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whole chain (10 minutes at most)
 	@$(BIN)/pytest -n 2 --dist loadfile
 
@@ -96,6 +100,9 @@ test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empt
 bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet|large, JSON=<file>)
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.pipeline --size "$(or $(SIZE),small)" \
 	  --baseline "bench/baselines/$(or $(SIZE),small).json" $(if $(JSON),--json "$(JSON)")
+
+bench-celery: extras-cluster ## The scoring stage on one and on two Celery workers (SIZE=small|medium|million; needs redis-server)
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.celery --size "$(or $(SIZE),medium)"
 
 bench-gate: .venv/.installed ## How often the gate is right, on decisions with a known truth; writes docs/gate.md
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.gate

@@ -4,7 +4,7 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from bench.large import large_company
+from bench.large import copies, large_company
 from future_skills.domain import PairScope
 from future_skills.hr.company import Company
 from future_skills.hr.demo import generate_company
@@ -19,6 +19,9 @@ PUBLISHED = ("small", "million", "onet")
 SIZES = (*PUBLISHED, "large")
 """The last one shows what 100,000 employees and 2 million decisions cost until a model is trained: 10 million pairs."""
 
+FOR_WORKERS = ("small", "medium", "million")
+"""Companies that are scored through Airflow; medium has 0.72 million pairs, each of whose shards outlasts its start."""
+
 
 class NoInputError(Exception):
     """The company of a size is not on this machine."""
@@ -30,6 +33,8 @@ def company_of(size: str) -> Company:
         return large_company()
     if size == "small":
         return generate_company(roles=240, skills=600, employees=6_000, decisions=16_000)
+    if size == "medium":
+        return medium_company()
     if not ONET.is_dir():
         raise NoInputError(
             f"{ONET} is not there: size {size} needs that release of O*NET in the interchange format (ONET_FOLDER=...)."
@@ -48,3 +53,10 @@ def first_roles(company: Company, roles: int) -> Company:
         employees=company.employees[company.employees["job_role"].isin(names)],
         investments=company.investments[company.investments["job_role"].isin(names)],
     )
+
+
+def medium_company() -> Company:
+    """The small company among copies of its job roles and skills, about which nobody has decided."""
+    small = company_of("small")
+    job_roles, skills = copies(small.job_roles, 600, "site"), copies(small.skills, 1_200, "edition")
+    return replace(small, name="medium", job_roles=job_roles, skills=skills)

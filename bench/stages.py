@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,11 +23,15 @@ from future_skills.dataset.validation import validate_dataset
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.datasets import DatasetRow, get_dataset
 from future_skills.ledger.versions import VersionRow
+from future_skills.model.evaluation import evaluate_version
 from future_skills.model.inputs import context_of, pipeline_input
 from future_skills.model.sampling import bounded_sample
 from future_skills.model.training import TrainingRequest, train_version
 from future_skills.prediction.responsible import Committee
 from future_skills.prediction.shard import score_shard, shard_numbers
+from future_skills.registry.approvals import record_answer
+from future_skills.registry.candidates import gate_evaluation, register_candidate
+from future_skills.registry.deployment import DeploymentOrder, promote
 from future_skills.store.artifacts import Store
 from future_skills.store.models import load_model
 from future_skills.store.signing import SigningKeys
@@ -98,6 +102,22 @@ def fit_alone(shop: Shop, dataset: DatasetRow, version: VersionRow) -> Spent:
     matrix = pipeline[:-1].transform(pipeline_input(rows, context_of(learned, version.feature_set)))
     levels, weights = rows["future_need_level"].to_numpy(dtype=str), rows["weight"].to_numpy()
     return limits.fit_alone(pipeline["clf"], matrix, levels, weights, shop.settings.threads)
+
+
+def deploy_first(shop: Shop) -> str:
+    """Train a first version on a dataset of today and deploy it, as HR manager and DevOps would; returns its name."""
+    dataset = export(shop, datetime.now(UTC).date())
+    version = train(shop, dataset, shop.settings.training.parameters).version
+    with closing(connect(shop.dsn)) as connection:
+        evaluation = evaluate_version(
+            connection, shop.store, shop.keys, shop.settings, version, request_key="bench", mode="normal"
+        )
+        gate_evaluation(connection, shop.settings, evaluation.evaluation_id)
+        request = register_candidate(connection, shop.settings, evaluation.evaluation_id, requested_by=None, dag_run_id="bench")
+        record_answer(connection, request.request_id, "approved", actor="drh", reason="measured", dag_run_id="bench")
+        order = DeploymentOrder(version, "deploy", "devops", None, request_key="bench")
+        promote(connection, shop.store, shop.keys, shop.settings, order)
+    return version
 
 
 def score_one(shop: Shop, batch_id: str, number: int) -> None:

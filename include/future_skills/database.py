@@ -14,6 +14,11 @@ from future_skills.domain import FutureSkillsError
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
+SESSION = "-c timezone=UTC -c search_path=public"
+KEEPALIVE = "-c tcp_keepalives_idle=60 -c tcp_keepalives_interval=10 -c tcp_keepalives_count=6 -c tcp_user_timeout=120000"
+"""The server asks after some two minutes of silence whether we are there: what a machine held that is gone is free before
+the retry of its task, and not after the two hours of an operating system's default."""
+
 NULL_MARK = "\x02"
 """NULL in COPY: a control character, which no text we accept contains."""
 
@@ -28,9 +33,7 @@ def connect(dsn: str) -> Connection:
     Raises HRDatabaseDownError, without the password, when the server does not answer.
     """
     try:
-        return psycopg2.connect(
-            dsn, application_name="future_skills", connect_timeout=10, options="-c timezone=UTC -c search_path=public"
-        )
+        return psycopg2.connect(dsn, application_name="future_skills", connect_timeout=10, options=f"{SESSION} {KEEPALIVE}")
     except psycopg2.ProgrammingError:
         raise HRDatabaseDownError("HR_DSN cannot be read: it is like postgresql://user:password@host:5432/database.") from None
     except psycopg2.OperationalError as error:

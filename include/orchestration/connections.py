@@ -14,6 +14,7 @@ from future_skills.database import HRDatabaseDownError, connect
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store, StoreUnwritableError
+from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
 from orchestration.hr_connections import HR_DATABASE
 
@@ -62,7 +63,9 @@ def resources() -> Iterator[Resources]:
     try:
         settings = Settings()
         with hr_connection() as connection:
-            yield Resources(connection, Store.open(settings.store_uri), SigningKeys.of(settings), settings)
+            store = Store.open(settings.store_uri)
+            require_own_store(connection, store)
+            yield Resources(connection, store, SigningKeys.of(settings), settings)
     except WORTH_RETRYING:
         raise
     except FutureSkillsError as error:

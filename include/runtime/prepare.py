@@ -13,6 +13,7 @@ from future_skills.hr.schema import HRTablesMissingError, require_hr_tables
 from future_skills.ledger.migrate import LedgerMissingError, migrate_ledger
 from future_skills.secret_files import secret_from
 from future_skills.store.artifacts import Store
+from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
 from orchestration.accounts import USERS, accounts
 from runtime.options import SETTINGS_ERRORS, OptionsError, in_words
@@ -55,9 +56,11 @@ def main() -> int:
         require_secrets()
         settings = Settings()
         SigningKeys.of(settings)
-        Store.open(settings.store_uri)
+        store = Store.open(settings.store_uri)
         dsn = settings.hr_dsn.get_secret_value() if settings.hr_dsn else ""
         print(f"The ledger is at revision {migrate_when_ready(dsn)}.", flush=True)
+        with closing(connect(dsn)) as connection:
+            require_own_store(connection, store)
     except (FutureSkillsError, *SETTINGS_ERRORS) as error:
         print(f"Error: {in_words(error)}", file=sys.stderr)
         return 1

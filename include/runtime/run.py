@@ -22,6 +22,7 @@ from future_skills.hr.schema import create_hr_tables, require_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.ledger.settings import claim_company
 from future_skills.store.artifacts import Store
+from future_skills.store.ownership import require_own_store
 from runtime import chain
 from runtime.airflow_api import AirflowApi
 from runtime.environment import LOOPBACK, airflow_environment, product_environment
@@ -92,6 +93,8 @@ def _run(*, once: bool) -> Outcome:
         hr_dsn = settings.hr_dsn.get_secret_value() if settings.hr_dsn else databases["hr"]
         store = Store.open(settings.store_uri)
         _prepare_hr(hr_dsn, settings, company)
+        with closing(connect(hr_dsn)) as connection:
+            require_own_store(connection, store)
         if settings.embedded:
             say(f"approval: {settings.approval}, deployment: {settings.deploy} (automatic by default in the embedded run only)")
         environment = airflow_environment(

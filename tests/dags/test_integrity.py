@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import yaml
 
 from future_skills.domain import ESTIMATOR_NAMES
 from future_skills.model.estimators import ESTIMATORS
@@ -35,6 +36,15 @@ def test_every_file_loads_and_is_named_after_its_dag(dagbag):
     assert not dagbag.import_errors
     assert sorted(dagbag.dags) == DAG_IDS
     assert all(Path(dag.fileloc).stem == dag_id for dag_id, dag in dagbag.dags.items())
+
+
+def test_in_containers_whoever_waits_and_whoever_runs_outlasts_the_longest_task(dagbag):
+    given = yaml.safe_load((GRAPHS.parents[2] / "docker-compose.yaml").read_text(encoding="utf-8"))["x-environment"]
+    limits = [task.execution_timeout for dag in dagbag.dags.values() for task in dag.tasks]
+    longest = max(limit.total_seconds() for limit in limits if limit is not None)
+    times = int(given["AIRFLOW__SCHEDULER__NUM_STUCK_IN_QUEUED_RETRIES"])
+    assert int(given["AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT"]) * times > longest
+    assert int(given["AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT"]) > longest
 
 
 def test_the_graphs_are_those_of_the_design(dagbag):

@@ -170,3 +170,10 @@ def test_a_database_that_is_down_is_an_error_without_the_password():
     with pytest.raises(HRDatabaseDownError, match="cannot be reached") as error:
         connect("postgresql://someone:hidden-word@127.0.0.1:1/hr")
     assert "hidden-word" not in str(error.value)
+
+
+def test_the_server_is_asked_to_notice_soon_that_we_are_gone(hr):
+    asked = fetch_rows(hr, "SELECT name, source FROM pg_settings WHERE name LIKE 'tcp%'")
+    assert {row["name"]: row["source"] for row in asked} == dict.fromkeys(
+        ["tcp_keepalives_count", "tcp_keepalives_idle", "tcp_keepalives_interval", "tcp_user_timeout"], "client"
+    )

@@ -60,13 +60,11 @@ def score_shard(
 ) -> dict[str, Any]:
     """Score a shard, stage its differences, and record its counts, in one transaction; scored before, nothing is done.
 
+    When another process has scored the shard meanwhile, its staged rows stay and its counts are returned.
     Raises UnknownBatchError, UntrustedArtifactError.
     """
     with connection:
-        batch = get_batch(connection, batch_id)
-        shard = next((shard for shard in list_shards(connection, batch_id) if shard.number == number), None)
-        if shard is None:
-            raise UnknownBatchError(f"Batch {batch_id} has no shard {number}.")
+        batch, shard = get_batch(connection, batch_id), _shard(connection, batch_id, number)
         if shard.scored_at is not None:
             return shard.counts
         version = get_version(connection, batch.version)
@@ -74,16 +72,34 @@ def score_shard(
         learned = get_dataset(connection, version.dataset_id)
     trained_on = scored if learned.dataset_id == batch.dataset_id else load_dataset(store, learned)
     committee = Committee(store, keys, version, trained_on, scored)
-    with connection, threadpool_limits(1):  # shards run beside each other
-        execute(connection, sql.SQL("DELETE FROM {} WHERE shard = %s").format(stage_table(batch_id)), (number,))
-        tally = _score(connection, store, settings, (batch, shard, version), committee, scored)
-        counts = {**tally.counts, "levels": tally.levels}
-        execute(
-            connection,
-            "UPDATE future_skills_ops.shard SET counts = %s, scored_at = now() WHERE batch_id = %s AND number = %s",
-            (json.dumps(counts), batch_id, number),
-        )
+    try:
+        with connection, threadpool_limits(1):  # shards run beside each other
+            execute(connection, sql.SQL("DELETE FROM {} WHERE shard = %s").format(stage_table(batch_id)), (number,))
+            tally = _score(connection, store, settings, (batch, shard, version), committee, scored)
+            counts = {**tally.counts, "levels": tally.levels}
+            recorded = execute(
+                connection,
+                "UPDATE future_skills_ops.shard SET counts = %s, scored_at = now()"
+                " WHERE batch_id = %s AND number = %s AND scored_at IS NULL",
+                (json.dumps(counts), batch_id, number),
+            )
+            if not recorded:
+                raise _ScoredMeanwhileError
+    except _ScoredMeanwhileError:
+        with connection:
+            return _shard(connection, batch_id, number).counts
     return counts
+
+
+class _ScoredMeanwhileError(Exception):
+    """Another process was faster: what this one has staged is taken back."""
+
+
+def _shard(connection: Connection, batch_id: str, number: int) -> ShardRow:
+    shard = next((shard for shard in list_shards(connection, batch_id) if shard.number == number), None)
+    if shard is None:
+        raise UnknownBatchError(f"Batch {batch_id} has no shard {number}.")
+    return shard
 
 
 def _score(

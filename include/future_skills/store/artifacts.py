@@ -6,11 +6,18 @@ from dataclasses import dataclass
 
 from upath import UPath
 
-from future_skills.domain import FutureSkillsError
+from future_skills.domain import FutureSkillsError, MissingExtraError
+
+LOCAL = {"", "file", "local"}
+"""Protocols of a folder of this machine."""
 
 
 class StoreUnwritableError(FutureSkillsError):
     """The artefact store refuses to be written."""
+
+
+class UnknownStoreError(FutureSkillsError):
+    """The URI of the store names a kind of store that there is not."""
 
 
 class ArtifactMissingError(FutureSkillsError):
@@ -35,28 +42,59 @@ class Store:
     def open(cls, uri: str) -> "Store":
         """Open the store at `uri` (a path, file://... or s3://...), proving that it can be written.
 
-        Raises StoreUnwritableError when it cannot.
+        A folder is made; a bucket has to be there. Raises StoreUnwritableError when it cannot be written, and as `for_reading`.
         """
-        root = cls.for_reading(uri).root
-        probe = root / f".probe-{uuid.uuid4().hex}"
+        store = cls.for_reading(uri)
+        probe = store.root / f".probe-{uuid.uuid4().hex}"
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            if store.is_local:
+                store.root.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"")
             probe.unlink()
-        except OSError as error:
+        except store.refusals as error:
+            remedy = "give this user the right" if store.is_local else "its endpoint, bucket, credentials and rights"
             raise StoreUnwritableError(
-                f"The artefact store {uri} cannot be written ({error.strerror or error}): "
-                "give this user the right, or set STORE_URI."
+                f"The artefact store {uri} cannot be written ({_reason(error)}): {remedy}, or set STORE_URI."
             ) from error
-        return cls(root)
+        return store
 
     @classmethod
     def for_reading(cls, uri: str) -> "Store":
-        """The store at `uri` for one who only reads it: nothing is created, nothing is proved."""
-        root = UPath(uri)
-        if not root.protocol or root.protocol in {"file", "local"}:
-            root = UPath(root.absolute())
+        """The store at `uri` for one who only reads it: nothing is created, nothing is proved.
+
+        Raises MissingExtraError without the package that such a store needs, UnknownStoreError when there is none.
+        """
+        if uri.rpartition("://")[0] in LOCAL:
+            return cls(UPath(UPath(uri).absolute()))
+        try:
+            root = UPath(uri, use_listings_cache=False)  # other processes write too: a listing that is kept would be old
+            root.fs  # noqa: B018 - the package is looked for here
+        except ImportError as error:
+            raise MissingExtraError(
+                f"STORE_URI={uri} needs a package that is not installed here ({error}). What s3:// needs is in "
+                "requirements-cluster.txt: `make extras-cluster`."
+            ) from error
+        except ValueError as error:
+            raise UnknownStoreError(
+                f"STORE_URI={uri} names no artefact store ({error}): it is a folder, file://... or s3://bucket/prefix."
+            ) from error
         return cls(root)
+
+    @property
+    def is_local(self) -> bool:
+        """Is it a folder of this machine?"""
+        return self.root.protocol in LOCAL
+
+    @property
+    def refusals(self) -> tuple[type[Exception], ...]:
+        """What is raised by a store that cannot be reached or refuses."""
+        if self.is_local:
+            return (OSError,)
+        try:
+            from botocore.exceptions import BotoCoreError  # noqa: PLC0415 - only there where the store needs it
+        except ModuleNotFoundError:
+            return (OSError,)
+        return (OSError, BotoCoreError)
 
     def path(self, name: str) -> UPath:
         """Where the artefact `name` (relative, with /) lives. Raises ForeignArtifactError when it would leave the store."""
@@ -87,22 +125,22 @@ class Store:
     def replace(self, name: str, content: bytes) -> str:
         """Write `name` over what is there, in one step: readers see the old content or the new. Returns its URI."""
         target = self.path(name)
-        local = target.protocol in {"", "file", "local"}
-        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.draft") if local else target
+        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}.draft") if self.is_local else target
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            if self.is_local:
+                target.parent.mkdir(parents=True, exist_ok=True)
             with draft.open("wb") as file:
                 file.write(content)
-                if local:
+                if self.is_local:
                     file.flush()
                     os.fsync(file.fileno())
-            if local:
+            if self.is_local:
                 draft.rename(target)
-        except OSError as error:
-            if local:
+        except self.refusals as error:
+            if self.is_local:
                 draft.unlink(missing_ok=True)
             raise StoreUnwritableError(
-                f"{target} cannot be written ({error.strerror or error}): free space or rights on the artefact store."
+                f"{target} cannot be written ({_reason(error)}): free space or rights on the artefact store."
             ) from error
         return str(target)
 
@@ -113,3 +151,7 @@ class Store:
             return path.read_bytes()
         except FileNotFoundError:
             raise ArtifactMissingError(f"{uri} is gone from the artefact store: restore it from a backup.") from None
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
