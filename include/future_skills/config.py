@@ -165,7 +165,7 @@ class RetentionSettings(Section):
     files: timedelta | None = Field(
         None,
         ge=timedelta(days=60),
-        description="Datasets, batches, reports, experiments and models in the store that nothing needs any more; empty: for good.",
+        description="Datasets, batches, reports, experiments, models in the store that nothing needs any more; empty: for good.",
     )
 
 
