@@ -12,7 +12,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras extras-cluster bench bench-celery bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras extras-cluster bench bench-celery bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes scaling-page bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -119,6 +119,9 @@ bench-dashboard: .venv/.installed ## Response times of the dashboard with 8 mill
 
 env-example: .venv/.installed ## Write .env.example from the settings
 	@exec $(BIN)/python -m runtime.env_example
+
+scaling-page: .venv/.installed ## Write docs/scaling.md from the baselines of `make bench`
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.scaling
 
 bench-refreshes: .venv/.installed ## How much the predictions' table grows over 20 weekly refreshes
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.refreshes

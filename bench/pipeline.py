@@ -10,7 +10,6 @@ import logging
 import os
 import sys
 import time
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +20,7 @@ from bench.clock import peak_megabytes, spent
 from bench.company import installed
 from bench.sizes import PUBLISHED, SCOPE, SIZES, NoInputError, company_of
 from bench.stages import Shop
-from bench.table import Row, compared, line
+from bench.table import Row, as_json, compared, line
 from future_skills.database import fetch_rows
 from future_skills.drift.report import report_drift
 from future_skills.ledger.batches import BatchRow
@@ -195,7 +194,7 @@ def main() -> int:
         return 0
     print(f"{time.monotonic() - start:.0f} s in all on {os.cpu_count()} cores; left behind: {', '.join(left) or 'nothing'}")
     if arguments.json:
-        facts = {"size": arguments.size, "cores": os.cpu_count(), "table": [asdict(row) for row in bench.table]}
+        facts = {"size": arguments.size, "cores": os.cpu_count(), "table": [as_json(row) for row in bench.table]}
         arguments.json.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     if arguments.baseline and arguments.baseline.exists():
         for told in compared(bench.table, arguments.baseline):

@@ -1,8 +1,9 @@
 """The table of a benchmark: its lines, and its ratios beside those of a baseline."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 WORSE = 1.25
 """A ratio this many times its baseline is told."""
@@ -39,6 +40,11 @@ def line(row: Row) -> str:
         verdict = "" if row.reached is None else f" ({row.goal}: {'reached' if row.reached else 'MISSED'})"
         parts.append(f"{row.ratio:>6.2f} x {row.limit}{verdict}")
     return "  ".join(parts)
+
+
+def as_json(row: Row) -> dict[str, Any]:
+    """A row for a baseline, without digits that say nothing."""
+    return {name: round(value, 4) if isinstance(value, float) else value for name, value in asdict(row).items()}
 
 
 def compared(table: list[Row], baseline: Path) -> list[str]:
