@@ -1,12 +1,17 @@
 """Files of the pipeline, addressed by URI: written whole under their final name, never changed afterwards."""
 
+import errno
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 
 from upath import UPath
 
 from future_skills.domain import FutureSkillsError
+
+PROBE = ".probe-"
+"""How a file begins whose only use is to be written."""
 
 
 class StoreUnwritableError(FutureSkillsError):
@@ -38,15 +43,14 @@ class Store:
         Raises StoreUnwritableError when it cannot.
         """
         root = cls.for_reading(uri).root
-        probe = root / f".probe-{uuid.uuid4().hex}"
+        probe = root / f"{PROBE}{uuid.uuid4().hex}"
         try:
             root.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"")
             probe.unlink()
         except OSError as error:
             raise StoreUnwritableError(
-                f"The artefact store {uri} cannot be written ({error.strerror or error}): "
-                "give this user the right, or set STORE_URI."
+                f"The artefact store {uri} cannot be written ({error.strerror or error}): {_remedy(error)}, or set STORE_URI."
             ) from error
         return cls(root)
 
@@ -100,9 +104,10 @@ class Store:
                 draft.rename(target)
         except OSError as error:
             if local:
-                draft.unlink(missing_ok=True)
+                with suppress(OSError):  # its folder may be missing too
+                    draft.unlink(missing_ok=True)
             raise StoreUnwritableError(
-                f"{target} cannot be written ({error.strerror or error}): free space or rights on the artefact store."
+                f"{target} cannot be written ({error.strerror or error}): {_remedy(error)}. No half file is left."
             ) from error
         return str(target)
 
@@ -113,3 +118,8 @@ class Store:
             return path.read_bytes()
         except FileNotFoundError:
             raise ArtifactMissingError(f"{uri} is gone from the artefact store: restore it from a backup.") from None
+
+
+def _remedy(error: OSError) -> str:
+    full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+    return "free space on the disk of the artefact store" if full else "give this user the right to write there"
