@@ -10,14 +10,14 @@ from psycopg2.extensions import connection as HRConnection
 from psycopg2.extensions import make_dsn
 
 from future_skills.config import Settings
-from future_skills.database import HRDatabaseDownError, connect
+from future_skills.database import HRDatabaseDownError, HRDatabaseFullError, connect, full_disk_told
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store, StoreUnwritableError
 from future_skills.store.signing import SigningKeys
 from orchestration.hr_connections import HR_DATABASE
 
-WORTH_RETRYING = (HRDatabaseDownError, StoreUnwritableError)
+WORTH_RETRYING = (HRDatabaseDownError, HRDatabaseFullError, StoreUnwritableError)
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def resources() -> Iterator[Resources]:
     """
     try:
         settings = Settings()
-        with hr_connection() as connection:
+        with full_disk_told(), hr_connection() as connection:
             yield Resources(connection, Store.open(settings.store_uri), SigningKeys.of(settings), settings)
     except WORTH_RETRYING:
         raise
