@@ -64,6 +64,7 @@ class Processes:
     def __init__(self, state: State) -> None:
         self._state = state
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._begun: dict[str, dict[str, float]] = {}
 
     def start(self, environment: dict[str, str]) -> None:
         """Start all four; each logs to its own file, which begins anew."""
@@ -85,7 +86,9 @@ class Processes:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._remember()
+        pid = self._running[name].pid
+        self._begun[name] = {"pid": pid, "created": psutil.Process(pid).create_time()}
+        self._state.processes.write_text(json.dumps(list(self._begun.values())), encoding="utf-8")
 
     def _log(self, name: str) -> Path:
         return self._state.logs / f"{name}.log"
@@ -118,13 +121,8 @@ class Processes:
         for family, process in zip(families, self._running.values(), strict=True):
             _kill([*family, *_session(process.pid)])
         self._running.clear()
+        self._begun.clear()
         self._state.processes.unlink(missing_ok=True)
-
-    def _remember(self) -> None:
-        entries = [
-            {"pid": process.pid, "created": psutil.Process(process.pid).create_time()} for process in self._running.values()
-        ]
-        self._state.processes.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def stop_left_over(state: State) -> int:

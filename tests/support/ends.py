@@ -94,10 +94,10 @@ def row_alike(row: dict, left_out: set[str]) -> str:
 
 
 def content_alike(path: Path) -> bytes:
-    """What a file says: data and models to the byte, pages without what tells runs apart."""
+    """What a file says: data and models to the byte, pages and logs without what tells runs apart."""
     content = path.read_bytes()
     if path.name in TIMED:
         return b""
-    if path.suffix in {".csv", ".pkl", ".jsonl"}:
+    if path.suffix in {".csv", ".pkl"}:
         return content
     return IDENTIFIERS.sub("ID", json_alike(content.decode())).encode()
