@@ -10,12 +10,13 @@ import httpx
 import psycopg2
 from psycopg2.extensions import connection as Connection
 
-from future_skills.database import HRDatabaseDownError, connect, execute, fetch_rows
+from future_skills.database import HRDatabaseDownError, connect, execute, fetch_rows, fetch_value
 from future_skills.hr.loader import load_company
 from runtime.chain import RETRAINING
 from soak.installation import Installation
 from soak.killing import Kill, strike
 from soak.weeks import as_of, company_of
+from support.ends import HR
 
 PROMOTION, WATCH = "future_skills_promotion", "future_skills_watch"
 POLL_SECONDS, QUIET_SECONDS, WEEK_SECONDS = 0.2, 5.0, 1_200
@@ -45,6 +46,7 @@ class Course:
         for week in range(1, self.weeks + 1):
             begin = time.monotonic()
             with closing(connect(self.installation.dsns["hr"])) as connection:
+                close_gaps(connection)
                 load_company(connection, company_of(week, self.weeks))
             self.installation.ready()
             self.installation.admin.trigger(RETRAINING, {"as_of": as_of(week, self.weeks).isoformat()})
@@ -106,6 +108,15 @@ class Course:
         found = Counter({f"try {row['try_number']}": row["tasks"] for row in tries if row["try_number"] > 1})
         found.update({f"{row['dag_id']} {row['state']}": row["runs"] for row in runs if row["state"] != "success"})
         return found
+
+
+def close_gaps(connection: Connection) -> None:
+    """Let the numbers of HR's rows go on from the last: a server that crashed leaves out up to 32, and datasets name them."""
+    for table in HR:
+        name = f"future_skills_{table}"
+        if sequence := fetch_value(connection, "SELECT pg_get_serial_sequence(%s, 'id')", (name,)):
+            execute(connection, f"SELECT setval(%s, max(id)) FROM {name} HAVING max(id) IS NOT NULL", (sequence,))
+    connection.commit()
 
 
 def running_tries(instances: list[dict[str, Any]]) -> dict[tuple[Any, ...], int | None]:
