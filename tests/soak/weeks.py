@@ -15,7 +15,9 @@ DECIDED_ANEW = 89
 """Every so many decisions, one is made anew each week."""
 OTHER = {"LOW": "MEDIUM", "MEDIUM": "HIGH", "HIGH": "MEDIUM"}
 MARKET_TURNS = 6
-"""The week from which on the newest trends and figures are the opposite, and everybody knows more: the data drifts."""
+"""The week from which on the newest figures are the opposite, trends fall and everybody knows more: the data drifts."""
+FALLEN_TO, LEARNED = 0.8, 12
+"""What is left of each trend, and one of how many skills everybody has learned: more, and the audit holds the batch back."""
 
 
 def as_of(week: int, weeks: int) -> date:
@@ -47,9 +49,11 @@ def _decided(investments: pd.DataFrame, week: int, weeks: int) -> pd.DataFrame:
 def _turned(company: Company) -> Company:
     trends, reports, employees = company.market_trends.copy(), company.economic_reports.copy(), company.employees.copy()
     newest = trends["year"] == YEARS[-1]
-    trends.loc[newest, "trend_score"] = (1 - trends.loc[newest, "trend_score"]).round(4)
+    trends.loc[newest, "trend_score"] = (trends.loc[newest, "trend_score"] * FALLEN_TO).round(4)
     newest = reports["year"] == YEARS[-1]
     reports.loc[newest, "value"] = (reports.loc[newest, "value"].max() - reports.loc[newest, "value"]).round(3)
     skills = list(company.skills["name"])
-    employees["skills"] = [sorted({*held, *skills[number % 3 :: 3]}) for number, held in enumerate(employees["skills"])]
+    employees["skills"] = [
+        sorted({*held, *skills[number % LEARNED :: LEARNED]}) for number, held in enumerate(employees["skills"])
+    ]
     return replace(company, market_trends=trends, economic_reports=reports, employees=employees)
