@@ -12,7 +12,7 @@ BIN := .venv/bin
 export PYTHONPATH := $(CURDIR)/include
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras extras-cluster bench bench-celery bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes scaling-page bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit
+.PHONY: help run run-once retrain-future-skills export-dataset train-model evaluate-model reset migrate check-hr hr-grants registry compare model-card resign extras extras-keras extras-cluster bench bench-celery bench-gate experiment promote deploy rollback republish drift bench-estimators bench-extended env-example bench-dashboard bench-refreshes scaling-page bench-drift test test-all lint format requirements secrets up down logs compose-test clean mails audit soak
 
 help: ## List the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-21s %s\n", $$1, $$2}'
@@ -96,6 +96,9 @@ test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whol
 
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
+
+soak: .venv/.installed-dev ## Weekly chains whose processes are killed at random, compared with undisturbed ones (WEEKS=10 SEED=; 35 minutes)
+	@PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests exec $(BIN)/python -m soak --weeks "$(or $(WEEKS),10)" $(if $(SEED),--seed "$(SEED)")
 
 bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet|large, JSON=<file>)
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR) exec $(BIN)/python -m bench.pipeline --size "$(or $(SIZE),small)" \

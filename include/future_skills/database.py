@@ -1,7 +1,8 @@
 """PostgreSQL through psycopg2: one way to connect, and the few reads and writes that every part needs."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import pandas as pd
@@ -27,6 +28,10 @@ class HRDatabaseDownError(FutureSkillsError):
     """The HR database cannot be reached."""
 
 
+class HRDatabaseFullError(FutureSkillsError):
+    """The server of the HR database has no disk space left."""
+
+
 def connect(dsn: str) -> Connection:
     """Open `dsn` (a libpq URI or keyword string) in UTC, naming ourselves to the DBA.
 
@@ -39,6 +44,18 @@ def connect(dsn: str) -> Connection:
     except psycopg2.OperationalError as error:
         reason = " ".join(str(error).split()).removesuffix(".")
         raise HRDatabaseDownError(f"The HR database cannot be reached: {reason}. Is it running, and is HR_DSN right?") from None
+
+
+@contextmanager
+def full_disk_told() -> Iterator[None]:
+    """Raise HRDatabaseFullError, with what to do, where a statement finds the server's disk full."""
+    try:
+        yield
+    except psycopg2.errors.DiskFull as error:
+        raise HRDatabaseFullError(
+            f"The server of the HR database has no disk space left ({str(error).splitlines()[0]}): free some there, then clear "
+            "the task. What was being written is taken back whole."
+        ) from error
 
 
 def execute(connection: Connection, statement: str | sql.Composable, parameters: Parameters = None) -> int:

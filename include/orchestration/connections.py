@@ -10,7 +10,7 @@ from psycopg2.extensions import connection as HRConnection
 from psycopg2.extensions import make_dsn
 
 from future_skills.config import Settings
-from future_skills.database import HRDatabaseDownError, connect
+from future_skills.database import HRDatabaseDownError, HRDatabaseFullError, connect, full_disk_told
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store, StoreUnwritableError
@@ -18,7 +18,7 @@ from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
 from orchestration.hr_connections import HR_DATABASE
 
-WORTH_RETRYING = (HRDatabaseDownError, StoreUnwritableError)
+WORTH_RETRYING = (HRDatabaseDownError, HRDatabaseFullError, StoreUnwritableError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def resources() -> Iterator[Resources]:
     """
     try:
         settings = Settings()
-        with hr_connection() as connection:
+        with full_disk_told(), hr_connection() as connection:
             store = Store.open(settings.store_uri)
             require_own_store(connection, store)
             yield Resources(connection, store, SigningKeys.of(settings), settings)

@@ -64,73 +64,112 @@ class Processes:
     def __init__(self, state: State) -> None:
         self._state = state
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._begun: dict[str, dict[str, float]] = {}
 
     def start(self, environment: dict[str, str]) -> None:
-        """Start all four; each logs to its own file."""
-        for name, arguments in COMPONENTS.items():
-            with (self._state.logs / f"{name}.log").open("wb") as output:
-                self._running[name] = subprocess.Popen(
-                    [sys.executable, "-m", "airflow", *arguments],
-                    env={**os.environ, **environment},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
-            self._remember()
+        """Start all four; each logs to its own file, which begins anew."""
+        for name in COMPONENTS:
+            self._log(name).unlink(missing_ok=True)
+            self.start_one(name, environment)
+
+    def start_one(self, name: str, environment: dict[str, str]) -> None:
+        """Start one of the COMPONENTS, whose earlier process, if any, has ended; what that one left running is killed."""
+        if name in self._running:
+            self._running[name].wait()
+            _kill(_orphans(self._running[name].pid))
+        with self._log(name).open("ab") as output:
+            self._running[name] = subprocess.Popen(
+                [sys.executable, "-m", "airflow", *COMPONENTS[name]],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        pid = self._running[name].pid
+        self._begun[name] = {"pid": pid, "created": psutil.Process(pid).create_time()}
+        self._state.processes.write_text(json.dumps(list(self._begun.values())), encoding="utf-8")
+
+    def _log(self, name: str) -> Path:
+        return self._state.logs / f"{name}.log"
+
+    def pid(self, name: str) -> int:
+        """The process, and session, of a component that was started."""
+        return self._running[name].pid
+
+    def ended(self) -> dict[str, int]:
+        """The exit codes of components that have ended, by name."""
+        codes = {name: process.poll() for name, process in self._running.items()}
+        return {name: code for name, code in codes.items() if code is not None}
 
     def require_alive(self) -> None:
         """Raise ProcessDiedError, naming process and log, when one has ended."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                raise ProcessDiedError(f"airflow {name} ended with {process.returncode}: see {self._state.logs / name}.log")
+        for name, code in self.ended().items():
+            raise ProcessDiedError(f"airflow {name} ended with {code}: see {self._log(name)}")
 
     def stop(self) -> None:
-        """Ask all to end, wait, and kill what is left of their sessions."""
-        trees = {name: _tree(process.pid) for name, process in self._running.items()}
+        """Ask all to end, wait, and kill what is left of their sessions, also of those that ended by themselves."""
+        families = [
+            _family(process.pid) if process.poll() is None else _orphans(process.pid) for process in self._running.values()
+        ]
         for process in self._running.values():
             process.terminate()
         deadline = time.monotonic() + STOP_SECONDS
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(max(0.1, deadline - time.monotonic()))
-        for tree in trees.values():
-            _kill(tree)
+        for family, process in zip(families, self._running.values(), strict=True):
+            _kill([*family, *_session(process.pid)])
         self._running.clear()
+        self._begun.clear()
         self._state.processes.unlink(missing_ok=True)
-
-    def _remember(self) -> None:
-        entries = [
-            {"pid": process.pid, "created": psutil.Process(process.pid).create_time()} for process in self._running.values()
-        ]
-        self._state.processes.write_text(json.dumps(entries), encoding="utf-8")
 
 
 def stop_left_over(state: State) -> int:
     """End processes that an earlier run of this state left when it was killed; returns how many there were."""
     if not state.processes.exists():
         return 0
-    trees = []
-    for entry in json.loads(state.processes.read_text(encoding="utf-8")):
-        with suppress(psutil.NoSuchProcess):
-            if psutil.Process(entry["pid"]).create_time() == entry["created"]:
-                trees.append(_tree(entry["pid"]))
-    for tree in trees:
-        for process in tree[:1]:
+    entries = json.loads(state.processes.read_text(encoding="utf-8"))
+    families = [family for family in (_left_over(entry["pid"], entry["created"]) for entry in entries) if family]
+    for family in families:
+        for process in family[:1]:
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
-        psutil.wait_procs(tree[:1], timeout=STOP_SECONDS)
-        _kill(tree)
+        psutil.wait_procs(family[:1], timeout=STOP_SECONDS)
+        _kill(family)
     state.processes.unlink()
-    return len(trees)
+    return len(families)
 
 
-def _tree(pid: int) -> list[psutil.Process]:
-    """A process and its descendants."""
+def _left_over(pid: int, created: float) -> list[psutil.Process]:
+    """What is left of a process that was started then: nothing when its number is a stranger's by now."""
+    with suppress(psutil.NoSuchProcess):
+        return _family(pid) if psutil.Process(pid).create_time() == created else []
+    return _orphans(pid) if created > psutil.boot_time() else []
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    """A process that runs, its descendants, and whoever else is in the session that it began."""
     with suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    return []
+        members = {one.pid: one for one in (parent, *parent.children(recursive=True), *_session(pid))}
+        return list(members.values())
+    return _orphans(pid)
+
+
+def _orphans(leader: int) -> list[psutil.Process]:
+    """What a session leader left running when it was killed. Its number is given to nobody else while they live."""
+    return [] if psutil.pid_exists(leader) else _session(leader)
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """The processes in the session that `leader` began, itself dead or alive."""
+    members = []
+    for process in psutil.process_iter():
+        with suppress(OSError):  # it has ended meanwhile
+            if os.getsid(process.pid) == leader:
+                members.append(process)
+    return members
 
 
 def _kill(processes: list[psutil.Process]) -> None:

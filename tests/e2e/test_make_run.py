@@ -1,5 +1,6 @@
 """What a newcomer relies on, step by step in one state folder: the first chain, quiet weeks, small changes, a clean stop."""
 
+import json
 import re
 import shutil
 import signal
@@ -14,6 +15,7 @@ import pytest
 from future_skills.alerts.task_logs import sweep_task_logs
 from future_skills.database import connect, execute, fetch_row, fetch_rows, fetch_value
 from runtime.postgres import embedded_server
+from runtime.processes import COMPONENTS
 from runtime.state import State
 from support.metrics import documented_gauges, otlp_collector, statsd_server
 
@@ -176,4 +178,23 @@ def test_ctrl_c_stops_everything_and_a_second_run_waits_its_turn(installation, f
     assert not [process for process in family if process.is_running()]
     with socket.socket() as probe:
         assert probe.connect_ex(("127.0.0.1", installation.port)) != 0
+    assert not (installation.folder / "demo" / "postgres" / "postmaster.pid").exists()
+
+
+def test_a_part_of_airflow_that_dies_ends_the_run_and_leaves_nothing_behind(installation, first_week):
+    running = installation.start()
+    for line in running.stdout:
+        if "Ctrl-C stops everything" in line:
+            break
+    family = psutil.Process(running.pid).children(recursive=True)
+    remembered = json.loads((installation.folder / "demo" / "processes.json").read_text(encoding="utf-8"))
+    scheduler = psutil.Process(remembered[list(COMPONENTS).index("scheduler")]["pid"])
+    workers = scheduler.children(recursive=True)
+    assert workers
+    scheduler.kill()
+    rest, _ = running.communicate(timeout=120)
+    assert running.returncode == 1
+    assert "Error: airflow scheduler ended with -9: see " in rest
+    _, alive = psutil.wait_procs([*family, *workers], timeout=5)
+    assert not alive
     assert not (installation.folder / "demo" / "postgres" / "postmaster.pid").exists()

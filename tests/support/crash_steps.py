@@ -4,12 +4,16 @@ Every step finds what it works on in the ledger or the store, as a retried task 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
-from future_skills.alerts.messages import weekly_digest
+from future_skills.alerts.drift_mails import drift_mails
+from future_skills.alerts.mail import Mail
+from future_skills.alerts.messages import approval_request, deployment_notice, deployment_wanted, gate_rejection, weekly_digest
 from future_skills.alerts.outbox import enqueue, send_outbox
 from future_skills.database import fetch_value
 from future_skills.dataset.export import export_dataset
 from future_skills.dataset.validation import validate_dataset
+from future_skills.drift.application_report import report_application_log
 from future_skills.drift.decisions import realise_decisions
 from future_skills.drift.policy import request_retraining
 from future_skills.drift.report import report_drift
@@ -17,20 +21,22 @@ from future_skills.hr.demo import generate_company
 from future_skills.hr.loader import load_company
 from future_skills.ledger.batches import BatchRow, get_batch
 from future_skills.ledger.datasets import newest_dataset
-from future_skills.ledger.drift_reports import newest_reports
+from future_skills.ledger.drift_reports import DriftReportRow, newest_reports
 from future_skills.ledger.migrate import migrate_ledger
-from future_skills.ledger.versions import newest_evaluation
+from future_skills.ledger.versions import EvaluationRow, newest_evaluation
 from future_skills.model.evaluation import evaluate_version
 from future_skills.prediction.audit import audit_batch
 from future_skills.prediction.plan import plan_batch
 from future_skills.prediction.publish import publish_batch
 from future_skills.prediction.shard import score_shard
 from future_skills.prediction.staging import sweep_stages
-from future_skills.registry.approvals import expire_requests, record_answer, request_of_version
+from future_skills.prediction.what_would_change import what_would_change
+from future_skills.registry.approvals import ApprovalRequest, expire_requests, record_answer, request_of_version
 from future_skills.registry.candidates import gate_evaluation, register_candidate
 from future_skills.registry.deployment import DeploymentOrder, promote
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
 from future_skills.registry.page import write_registry
+from future_skills.registry.request_page import keep_request
 from support.pipeline import Workbench
 from support.prepared import SIZES
 from support.snapshots import MONDAY
@@ -50,12 +56,12 @@ def _version(bench: Workbench) -> str:
         )
 
 
-def _evaluation_id(bench: Workbench) -> int:
+def _evaluation(bench: Workbench) -> EvaluationRow:
     version = _version(bench)
     with bench.connection:
         evaluation = newest_evaluation(bench.connection, version)
     assert evaluation is not None
-    return evaluation.evaluation_id
+    return evaluation
 
 
 def _batch(bench: Workbench) -> BatchRow:
@@ -90,25 +96,54 @@ def evaluate(bench: Workbench) -> None:
 
 
 def gate(bench: Workbench) -> None:
-    gate_evaluation(bench.connection, bench.settings, _evaluation_id(bench))
+    gate_evaluation(bench.connection, bench.settings, _evaluation(bench).evaluation_id)
     write_registry(bench.connection, bench.store)
+
+
+def investigate(bench: Workbench) -> None:
+    """As if the gate had rejected the version."""
+    _send(bench, gate_rejection(bench.settings, _evaluation(bench)))
+
+
+def _send(bench: Workbench, mails: list[Mail]) -> None:
+    """As every task that mails does."""
+    with bench.connection:
+        enqueue(bench.connection, mails)
+    send_outbox(bench.connection, bench.settings.mail)
 
 
 def register(bench: Workbench) -> None:
-    register_candidate(bench.connection, bench.settings, _evaluation_id(bench), requested_by="ada", dag_run_id="run")
+    register_candidate(bench.connection, bench.settings, _evaluation(bench).evaluation_id, requested_by="ada", dag_run_id="run")
 
 
-def record_decision(bench: Workbench) -> None:
+def _request(bench: Workbench) -> ApprovalRequest:
     version = _version(bench)
     with bench.connection:
         request = request_of_version(bench.connection, version)
-    record_answer(bench.connection, request.request_id, "approved", actor="drh", reason="good", dag_run_id="answer")
+    assert request is not None
+    return request
+
+
+def open_request(bench: Workbench) -> None:
+    request = _request(bench)
+    changes = what_would_change(bench.connection, bench.store, bench.keys, bench.settings, request.version)
+    keep_request(bench.connection, bench.store, request, changes, "answer")
+    _send(bench, approval_request(bench.settings, request, "http://airflow.example.com/question"))
+
+
+def record_decision(bench: Workbench) -> None:
+    request = record_answer(
+        bench.connection, _request(bench).request_id, "approved", actor="drh", reason="good", dag_run_id="answer"
+    )
     write_registry(bench.connection, bench.store)
+    _send(bench, deployment_wanted(bench.settings, request))
 
 
 def promotion(bench: Workbench) -> None:
-    order = DeploymentOrder(_version(bench), "deploy", "devops", None, request_key="deploy")
-    promote(bench.connection, bench.store, bench.keys, bench.settings, order)
+    version = _version(bench)
+    order = DeploymentOrder(version, "deploy", "devops", None, request_key="deploy")
+    deployment_id = promote(bench.connection, bench.store, bench.keys, bench.settings, order)
+    _send(bench, deployment_notice(bench.settings, version, "deploy", "devops", deployment_id))
 
 
 def plan(bench: Workbench) -> None:
@@ -132,20 +167,31 @@ def publish(bench: Workbench) -> None:
 
 
 def digest(bench: Workbench) -> None:
-    mails = weekly_digest(bench.settings, bench.connection, _batch(bench))
-    with bench.connection:
-        enqueue(bench.connection, mails)
-    send_outbox(bench.connection, bench.settings.mail)
+    _send(bench, weekly_digest(bench.settings, bench.connection, _batch(bench)))
 
 
 def report(bench: Workbench) -> None:
     report_drift(bench.connection, bench.store, bench.settings, _batch(bench).batch_id)
 
 
-def decide(bench: Workbench) -> None:
+def _report(bench: Workbench) -> DriftReportRow:
     with bench.connection:
-        newest = newest_reports(bench.connection, 5, 1)[0]
-    request_retraining(bench.connection, bench.settings, newest.report_id)
+        return newest_reports(bench.connection, 5, 1)[0]
+
+
+def decide(bench: Workbench) -> None:
+    request_retraining(bench.connection, bench.settings, _report(bench).report_id)
+
+
+def alert(bench: Workbench) -> None:
+    """As if the report drifted, which a company in its first week never does."""
+    _send(bench, drift_mails(bench.connection, bench.store, bench.settings, replace(_report(bench), drifted=True)))
+
+
+def application_log(bench: Workbench) -> None:
+    """The pipeline's own monitoring has the lines that the HR application writes."""
+    log = bench.store.path(f"batches/{_batch(bench).batch_id}/predictions_monitoring.jsonl")
+    report_application_log(bench.connection, bench.store, bench.settings, _report(bench).report_id, str(log), 7)
 
 
 def realise(bench: Workbench) -> None:
@@ -174,7 +220,9 @@ STEPS: dict[str, Callable[[Workbench], None]] = {
     "train": train,
     "evaluate": evaluate,
     "gate": gate,
+    "investigate": investigate,
     "register_candidate": register,
+    "open_request": open_request,
     "record_decision": record_decision,
     "promote": promotion,
     "plan": plan,
@@ -185,7 +233,9 @@ STEPS: dict[str, Callable[[Workbench], None]] = {
     "digest": digest,
     "report": report,
     "decide": decide,
+    "alert": alert,
     "realise": realise,
+    "application_log": application_log,
     "experiment": experiment,
     "watch": watch,
 }

@@ -27,7 +27,10 @@ SECONDS = 120
 
 @dataclass(frozen=True)
 class Job:
-    """A step on a company, and where to die: at the `at`-th effect (None: nowhere), before or after it."""
+    """A step on a company, and where to die: at the `at`-th effect (None: nowhere), before or after it.
+
+    With `server` it is not the process that dies but the PostgreSQL server.
+    """
 
     step: str
     dsn: str
@@ -36,6 +39,7 @@ class Job:
     log: Path
     at: int | None = None
     before: bool = True
+    server: bool = False
 
 
 def run(job: Job) -> int:
@@ -66,7 +70,13 @@ def _work(job: Job) -> None:
     from support.pipeline import Workbench
     from support.prepared import QUICK
 
-    mail = {"port": job.mail_port, "timeout": 5, "drh_managers": ["drh@example.com", "drh2@example.com"]}
+    mail = {
+        "port": job.mail_port,
+        "timeout": 5,
+        "drh_managers": ["drh@example.com", "drh2@example.com"],
+        "data_scientists": ["scientist@example.com"],
+        "devops": ["devops@example.com"],
+    }
     settings = Settings(store_uri=job.store, mail=mail, **{**QUICK, "prediction": {"shards": 2, "smallest_shard": 1}})
     store = Store.open(settings.store_uri)
     job.log.unlink(missing_ok=True)
@@ -77,7 +87,11 @@ def _work(job: Job) -> None:
 
 def _install(job: Job) -> None:
     """Watch everything that outlasts this process."""
-    count = 0
+    count, connections = 0, []
+
+    def strike():
+        victim = connections[-1].info.backend_pid if job.server else os.getpid()  # without one of its own the server begins anew
+        os.kill(victim, signal.SIGKILL)
 
     def watched(name, act, *arguments, **named):
         nonlocal count
@@ -85,13 +99,17 @@ def _install(job: Job) -> None:
         with job.log.open("a", encoding="utf-8") as log:
             log.write(f"{name}\n")
         if count == job.at and job.before:
-            os.kill(os.getpid(), signal.SIGKILL)
+            strike()
         result = act(*arguments, **named)
-        if count == job.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if count == job.at and not job.before:
+            strike()
         return result
 
     class WatchedConnection(Connection):
+        def __init__(self, *arguments, **named):
+            super().__init__(*arguments, **named)
+            connections.append(self)
+
         def commit(self):
             if self.info.transaction_status == TRANSACTION_STATUS_INTRANS:
                 with self.cursor() as cursor:

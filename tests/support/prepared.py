@@ -58,10 +58,10 @@ def prepared(server_dsn: str, template: str, folder: Path, name: str, prepare: C
 
 
 @contextmanager
-def copied(origin: Prepared, folder: Path) -> Iterator[Workbench]:
-    """A copy of a prepared company, with a store of its own in `folder`."""
+def copied(origin: Prepared, folder: Path, tablespace: str = "pg_default") -> Iterator[Workbench]:
+    """A copy of a prepared company in a tablespace of its server, with a store of its own in `folder`."""
     database = f"copy_{next(_numbers)}"
-    on_server(origin.server_dsn, f"CREATE DATABASE {database} TEMPLATE {origin.database}")
+    on_server(origin.server_dsn, f"CREATE DATABASE {database} TEMPLATE {origin.database} TABLESPACE {tablespace}")
     shutil.copytree(origin.folder, folder, dirs_exist_ok=True)
     try:
         with _workbench(origin, database, folder) as bench:

@@ -1,7 +1,10 @@
 """What the data scientist relies on: no alarm without a reason, and the column named."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from unittest.mock import Mock
 
@@ -46,6 +49,33 @@ def test_the_same_data_in_other_shards_never_drifts(weeks, store):
     assert summary["reference"]["batch_id"] == report.reference_batch_id != report.batch_id
     assert set(summary) == {"reference", "current", "columns", "share", "drifted", "unknown", "broken", "alarms"}
     assert summary["reference"]["levels"] == summary["current"]["levels"]
+
+
+@pytest.mark.slow
+def test_every_process_measures_the_same_to_the_last_digit():
+    """Two tries of a task are two processes, and each gives strings another hash."""
+    code = (
+        "import pandas as pd\n"
+        "from future_skills.config import DriftSettings\n"
+        "from future_skills.drift.columns import watched_columns\n"
+        "from future_skills.drift.comparison import compare_samples\n"
+        "from future_skills.drift.samples import Sample\n"
+        "from support.drift import sample_frame\n"
+        "levels = [pd.Series(['LOW'] * 487 + ['MEDIUM'] * count + ['HIGH'] * 83) for count in (231, 257)]\n"
+        "sides = [Sample(None, None, sample_frame(400, seed), levels[seed]) for seed in (0, 1)]\n"
+        "compared = compare_samples(*sides, watched_columns(DriftSettings(), with_target=True))\n"
+        "print({name: column.value for name, column in compared.columns.items()})"
+    )
+    told = set()
+    for seed in range(4):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": str(seed),
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        }
+        command = [sys.executable, "-W", "ignore", "-c", code]
+        told.add(subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout)
+    assert len(told) == 1
 
 
 def test_random_halves_of_one_population_do_not_drift(weeks):

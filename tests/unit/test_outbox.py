@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import support.airflow_home  # noqa: F401 - before Airflow is imported
+from future_skills.alerts.direct import send_once_directly
 from future_skills.alerts.outbox import GivenUp, SendSummary, send_directly, send_outbox
 from future_skills.config import MailSettings
 from future_skills.database import connect, execute, fetch_value
@@ -185,6 +186,14 @@ def test_without_a_database_mails_go_straight_out(inbox, server, down):
     assert [one.recipient for one in sent] == ["person1@example.com", "person3@example.com"]
     assert send_directly(down, [mail(1)]) == []
     assert send_directly(down, []) == []
+
+
+def test_a_store_that_keeps_no_mark_does_not_double_the_mail(settings, store, inbox, server):
+    """A full disk takes an empty file and refuses the folder, or the other way round."""
+    store.path("mails").write_bytes(b"in the way")
+    told = settings.model_copy(update={"mail": server})
+    assert [one.recipient for one in send_once_directly(told, [mail(1)])] == ["person1@example.com"]
+    assert len(inbox.mails) == 1
 
 
 def test_an_older_outbox_is_sent_after_the_migration(hr, inbox, server):

@@ -69,6 +69,7 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         "models/future_skills_model_v3.evaluation-2.html",
         f"models/.future_skills_model_v3.pkl.{'0' * 32}.draft",
         f".MODEL_REGISTRY.md.{'0' * 32}.draft",
+        f".probe-{'0' * 32}",
         f"approvals/request-1/.page.html.{'0' * 32}.draft",
     ):
         put(store, name, 24.1)
@@ -88,7 +89,7 @@ def test_only_old_orphans_are_swept(hr, store, tmp_path):
         "experiments": 1,
         "models": 2,
         "evaluations": 1,
-        "drafts": 3,
+        "drafts": 4,
         "marks": 0,
     }
     found = {str(path.relative_to(store.root)) for path in store.root.rglob("*") if path.is_file()}

@@ -180,6 +180,22 @@ def test_what_a_killed_run_left_is_ended_but_never_a_stranger(state):
     assert stop_left_over(state) == 0
 
 
+def test_what_outlives_a_killed_process_is_ended_with_what_it_left(state):
+    """The workers of a scheduler that was killed wait for ever for its orders."""
+    code = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, start_new_session=True) as ours:
+        worker = psutil.Process(int(ours.stdout.readline()))
+        entry = {"pid": ours.pid, "created": psutil.Process(ours.pid).create_time()}
+        ours.kill()
+        ours.wait(5)
+    assert worker.status() != psutil.STATUS_ZOMBIE
+    state.processes.write_text(json.dumps([entry]))
+    assert stop_left_over(state) == 1
+    _, alive = psutil.wait_procs([worker], timeout=5)
+    assert not alive
+    assert stop_left_over(state) == 0
+
+
 def test_mails_are_kept_as_files(tmp_path):
     with mail_sink(tmp_path) as port, smtplib.SMTP("127.0.0.1", port) as server:
         server.sendmail("a@example.com", ["b@example.com"], "Subject: hello\r\n\r\nbody\r\n")

@@ -9,7 +9,7 @@ from upath import UPath
 
 from future_skills.alerts.direct import SENT_FOLDER
 from future_skills.database import execute, fetch_rows
-from future_skills.store.artifacts import Store
+from future_skills.store.artifacts import PROBE, Store
 
 CHANGES_KEPT = timedelta(days=400)
 MAILS_KEPT = timedelta(days=400)
@@ -22,8 +22,8 @@ DRAFTS_ALONE = ("approvals", SENT_FOLDER)
 """Folders of which nothing but drafts is ever an orphan."""
 MODEL_FILE = re.compile(r"future_skills_model_v(\d+)\.(?:.+\.)?(?:pkl|json)")
 EVALUATION_FILE = re.compile(r"future_skills_model_v\d+\.evaluation-(\d+)\.html")
-DRAFT_FILE = re.compile(r"\..+\.[0-9a-f]{32}\.draft")
-"""What `Store.replace` writes before it renames; one that is a day old belongs to a process that died."""
+DRAFT_FILE = re.compile(rf"\..+\.[0-9a-f]{{32}}\.draft|{re.escape(PROBE)}[0-9a-f]{{32}}")
+"""What `Store` writes before it renames, or only to see whether it may; one that is a day old belongs to a process that died."""
 
 
 def sweep(connection: Connection, store: Store, now: datetime, kept: timedelta = ORPHANS_KEPT) -> dict[str, int]:

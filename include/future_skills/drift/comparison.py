@@ -9,6 +9,8 @@ import pandas as pd
 from future_skills.drift.columns import ColumnDrift, Problem, WatchedColumn
 from future_skills.drift.samples import Sample
 
+VALUE_DECIMALS = 12
+"""Evidently adds up categories in another order in each process, so that the last digits of a distance differ."""
 NEW_CATEGORIES_SHOWN = 20
 INERT = str.maketrans({"<": "‹", ">": "›"})
 """Evidently writes values into a script element as they are: a department named `</script>` would end it."""
@@ -99,7 +101,7 @@ def _values_and_flags(result: dict[str, Any]) -> dict[str, tuple[float | None, b
     }
     measured: dict[str, tuple[float | None, bool | None]] = {}
     for metric in result["metrics"]:
-        value = float(metric["value"])
+        value = round(float(metric["value"]), VALUE_DECIMALS)
         known = math.isfinite(value) and metric["id"] in status
         measured[metric["config"]["column"]] = (value, status[metric["id"]] == "FAIL") if known else (None, None)
     return measured

@@ -1,7 +1,9 @@
 """Files of the pipeline, addressed by URI: written whole under their final name, never changed afterwards."""
 
+import errno
 import os
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 
 from upath import UPath
@@ -10,6 +12,9 @@ from future_skills.domain import FutureSkillsError, MissingExtraError
 
 LOCAL = {"", "file", "local"}
 """Protocols of a folder of this machine."""
+
+PROBE = ".probe-"
+"""How a file begins whose only use is to be written."""
 
 
 class StoreUnwritableError(FutureSkillsError):
@@ -45,16 +50,15 @@ class Store:
         A folder is made; a bucket has to be there. Raises StoreUnwritableError when it cannot be written, and as `for_reading`.
         """
         store = cls.for_reading(uri)
-        probe = store.root / f".probe-{uuid.uuid4().hex}"
+        probe = store.root / f"{PROBE}{uuid.uuid4().hex}"
         try:
             if store.is_local:
                 store.root.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"")
             probe.unlink()
         except store.refusals as error:
-            remedy = "give this user the right" if store.is_local else "its endpoint, bucket, credentials and rights"
             raise StoreUnwritableError(
-                f"The artefact store {uri} cannot be written ({_reason(error)}): {remedy}, or set STORE_URI."
+                f"The artefact store {uri} cannot be written ({_reason(error)}): {store.remedy(error)}, or set STORE_URI."
             ) from error
         return store
 
@@ -95,6 +99,13 @@ class Store:
         except ModuleNotFoundError:
             return (OSError,)
         return (OSError, BotoCoreError)
+
+    def remedy(self, error: Exception) -> str:
+        """What to do about a refusal."""
+        if not self.is_local:
+            return "look at its endpoint, bucket, credentials and rights"
+        full = isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}
+        return "free space on the disk of the artefact store" if full else "give this user the right to write there"
 
     def path(self, name: str) -> UPath:
         """Where the artefact `name` (relative, with /) lives. Raises ForeignArtifactError when it would leave the store."""
@@ -138,9 +149,10 @@ class Store:
                 draft.rename(target)
         except self.refusals as error:
             if self.is_local:
-                draft.unlink(missing_ok=True)
+                with suppress(OSError):  # its folder may be missing too
+                    draft.unlink(missing_ok=True)
             raise StoreUnwritableError(
-                f"{target} cannot be written ({_reason(error)}): free space or rights on the artefact store."
+                f"{target} cannot be written ({_reason(error)}): {self.remedy(error)}. No half file is left."
             ) from error
         return str(target)
 

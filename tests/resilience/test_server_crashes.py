@@ -1,0 +1,60 @@
+"""The PostgreSQL server crashes in the middle of each task; once it is back, the task is run again and ends as it would have.
+
+What was staged is gone then, as the staging table is unlogged: there the next run of the whole prediction is what ends it.
+"""
+
+from contextlib import closing
+from dataclasses import replace
+
+import pytest
+
+from future_skills.database import connect
+from support.crash_course import Course
+from support.crash_steps import STEPS
+from support.crashing import effects, run
+from support.mailbox import Inbox, serving
+from support.outbox import later
+from support.server import checkpointer, own_server, wait_until_recovered
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+PREDICTION = ("plan", "score", "score, another shard", "audit", "publish")
+REST = {"score, another shard": PREDICTION[2:], "audit": PREDICTION[3:], "publish": PREDICTION[4:]}
+"""The tasks that still follow where something is staged already: all of PREDICTION is run again after a crash."""
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory):
+    with own_server() as dsn, serving(Inbox()) as box:
+        yield Course(dsn, "postgres", tmp_path_factory.mktemp("server"), box)
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_server_that_crashes_in_the_middle_of_a_task_costs_a_retry_and_nothing_else(course, step):
+    database = course.before(step)
+    found = []
+    for name in REST.get(step, (step,)):
+        job = course.job(name, database)
+        assert run(job) == 0
+        found = found or effects(job)
+    undisturbed = course.left_by(database, step)
+    course.drop(database)
+    commits = [at for at, name in enumerate(found, 1) if name == "commit"]
+    for at in sorted({*commits[:1], *commits[-1:]}):
+        where = f"{step}, before commit {at} of {len(found)}"
+        database = course.before(step)
+        job, before = course.job(step, database), checkpointer(course.server)
+        course.box.mails.clear()
+        assert run(replace(job, at=at, server=True)) == 1, where
+        wait_until_recovered(course.server, before)
+        if "mail" in found:
+            with closing(connect(job.dsn)) as connection:
+                later(connection)
+        for name in PREDICTION if step in REST else (step,):
+            assert run(course.job(name, database)) == 0, (where, name)
+        end = course.left_by(database, step)
+        for table in undisturbed.rows:
+            assert end.rows[table] == undisturbed.rows[table], (where, table)
+        assert end.files == undisturbed.files, where
+        assert end.rows.keys() == undisturbed.rows.keys(), where
+        assert len({str(message["Message-ID"]) for _, message in course.box.mails}) == found.count("mail"), where
+        course.drop(database)
