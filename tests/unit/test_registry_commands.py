@@ -7,12 +7,13 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from psycopg2.extensions import make_dsn
 
 from future_skills.config import SQL_FOLDER, Settings
-from future_skills.database import connect
+from future_skills.database import connect, execute, fetch_value
 from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from runtime.options import OptionsError, RunOptions
@@ -162,3 +163,16 @@ def test_tables_are_padded_for_a_terminal_and_text_is_left_alone():
         "",
         "end",
     ]
+
+
+def test_a_state_that_was_moved_away_is_made_anew(folder):
+    state = State(folder / "moved")
+    state.create()
+    for _ in range(2):
+        with embedded_server(state.postgres) as databases:
+            connection = connect(databases["hr"])
+            assert fetch_value(connection, "SELECT to_regclass('public.marker')") is None
+            execute(connection, "CREATE TABLE public.marker ()")
+            connection.commit()
+            connection.close()
+        state.root.rename(folder / f"kept-{uuid4().hex}")
