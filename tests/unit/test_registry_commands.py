@@ -167,8 +167,8 @@ def test_tables_are_padded_for_a_terminal_and_text_is_left_alone():
 
 def test_a_state_that_was_moved_away_is_made_anew(folder):
     state = State(folder / "moved")
-    state.create()
     for _ in range(2):
+        state.create()
         with embedded_server(state.postgres) as databases:
             connection = connect(databases["hr"])
             assert fetch_value(connection, "SELECT to_regclass('public.marker')") is None
