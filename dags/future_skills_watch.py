@@ -16,7 +16,7 @@ from airflow.sdk import CronTriggerTimetable, Param, dag, task
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
 from orchestration.measures import tell
-from orchestration.task_logs import local_log_folder
+from orchestration.task_logs import task_log_folder
 
 
 @dag(
@@ -92,8 +92,8 @@ def future_skills_watch():
             stages = sweep_stages(work.connection, params["keep_hours"])
             swept = sweep(work.connection, work.store, now, kept)
             retention = work.settings.retention
-            logs = sweep_task_logs(folder, now - retention.task_logs) if (folder := local_log_folder()) else 0
             needless = remove_needless_files(work.connection, work.store, now - retention.files) if retention.files else {}
+            logs = sweep_task_logs(task_log_folder(), now - retention.task_logs)
         return {"stages": len(stages), "task_logs": logs, **swept, "needless": needless}
 
     [send_outbox(), check_lateness(), check_reports(), expire_requests(), check_pointer(), sweep()]

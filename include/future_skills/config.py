@@ -33,7 +33,7 @@ Duration = Annotated[timedelta, Field(ge=timedelta(0))]
 class Section(BaseModel):
     """Settings that belong together. A threshold that is no finite number would let everything pass, or nothing."""
 
-    model_config = ConfigDict(allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False, hide_input_in_errors=True)
 
 
 class TrainingSettings(Section):
@@ -160,7 +160,7 @@ class RetentionSettings(Section):
     task_logs: timedelta = Field(
         timedelta(days=90),
         ge=timedelta(days=1),
-        description="Logs of these DAGs' tasks in Airflow's base_log_folder; with remote logging its store decides.",
+        description="Logs of these DAGs' tasks in Airflow's base_log_folder.",
     )
     files: timedelta | None = Field(
         None,
@@ -172,7 +172,9 @@ class RetentionSettings(Section):
 class Settings(SettingsWithSecretFiles):
     """All settings of the product. Construct it anew to read the environment again."""
 
-    model_config = SettingsConfigDict(env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
+    )
 
     hr_dsn: SecretStr | None = Field(None, description="An existing HR database; empty: the embedded one.")
     store_uri: str = Field("var/store", description="Artefact store: a folder, file://... or s3://...")

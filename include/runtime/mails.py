@@ -25,15 +25,16 @@ class MailsOptions(BaseSettings):
 def run(options: RunOptions, settings: Settings, *, retry: bool) -> list[str]:
     """Look, or make everything due; returns what to print. Raises what `ledger` raises."""
     with ledger(options, settings, readonly=not retry) as connection:
+        due = try_again(connection, settings.mail) if retry else 0
         unsent = unsent_mails(connection)
-        if retry:
-            try_again(connection, settings.mail)
     if not unsent:
         return [f"No mail waits, and none of the last {OLDEST.days} days was given up."]
     lost = sum(mail.given_up_at is not None for mail in unsent)
     told = [*map(in_lines, unsent), f"{len(unsent) - lost} wait, {lost} of the last {OLDEST.days} days were given up."]
     if retry:
-        told.append("They are due now: future_skills_watch sends them within half an hour, or when it is started by hand.")
+        told.append(
+            f"{due} of them were made due: future_skills_watch sends them within half an hour, or when it is started by hand."
+        )
     elif lost:
         told.append("When the server, the address or the rule is mended: make mails RETRY=yes.")
     return told

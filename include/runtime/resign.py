@@ -16,6 +16,8 @@ def run(options: RunOptions, settings: Settings) -> int:
     with ledger(options, settings, readonly=False) as connection:
         done = resign(connection, options.store(settings), keys, print)
     print(f"{done.signed} artefacts signed with {keys.active!r}, {done.unchanged} had that key already.")
+    if done.gone:
+        print(f"{done.gone} are no longer in the store. Restored from a backup, they need their old key, or to be signed then.")
     for reason in done.refused:
         print(f"Not signed: {reason}", file=sys.stderr)
     if done.refused:

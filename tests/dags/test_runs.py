@@ -78,8 +78,6 @@ def test_a_first_week(run_dag, installation, metrics):
 
 
 def test_the_watch_removes_old_logs_of_our_tasks(run_dag, installation, monkeypatch, tmp_path):
-    from orchestration.task_logs import local_log_folder
-
     monkeypatch.setenv("AIRFLOW__LOGGING__BASE_LOG_FOLDER", str(tmp_path / "logs"))
     monkeypatch.setenv("RETENTION__TASK_LOGS", "P7D")
     for days in (6.9, 7.1):
@@ -91,8 +89,6 @@ def test_the_watch_removes_old_logs_of_our_tasks(run_dag, installation, monkeypa
     watched = run_dag("watch")
     assert (watched.tasks["sweep"], watched.pull("sweep")["task_logs"]) == ("success", 1)
     assert [path.name for path in (tmp_path / "logs" / "dag_id=future_skills_drift").iterdir()] == ["run_id=6.9"]
-    monkeypatch.setenv("AIRFLOW__LOGGING__REMOTE_LOGGING", "True")
-    assert local_log_folder() is None
 
 
 def test_a_week_goes_on_after_airflow_forgot_its_runs(run_dag, deployed):

@@ -21,8 +21,8 @@ NUMBERED = {"id", "number", "evaluation_id", "event_id", "deployment_id", "repor
 LEFT_OUT = {"attempts", "message_id", "text_part", "html_part", "pictures", "metrics", "training_duration_seconds"}
 """Columns that count the tries, carry times in words, or were measured with a clock."""
 TIMES = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d(:?\d\d)?|Z)?")
-IDENTIFIERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<=metric_)[0-9a-f]{32}")
-"""What the library of the drift report makes up for each."""
+IDENTIFIERS = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+"""What the library of the drift report makes up for each, and the id of a store."""
 TIMED = {"comparison.html", "MODEL_COMPARISON.md"}
 """Pages that show how long something took."""
 CONNECTED = (  # the server's own vacuum comes when it likes

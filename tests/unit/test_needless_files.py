@@ -19,10 +19,11 @@ def ledger(hr, store):
     add_batch(hr)
     for days, version in ((OLD + 9, "v1"), (OLD + 2, "v1"), (OLD + 1, "v2"), (OLD, "v2")):
         add_earlier_batch(hr, days, version=version)
+    for version in ("v1", "v2", "v3", "v22"):
+        for part in ("pkl", "evaluated.pkl", "json", "md", "evaluation-1.html"):
+            store.write(f"models/future_skills_model_{version}.{part}", b"x")
     for version in ("v1", "v2", "v3"):
-        for part in ("served", "evaluated"):
-            store.write(f"models/{version}.{part}.pkl", b"x")
-        uris = {part: {"uri": str(store.path(f"models/{version}.{part}.pkl"))} for part in ("served", "evaluated")}
+        uris = {"served": {"uri": f"s3://where-it-was-then/models/future_skills_model_{version}.pkl"}}
         created = PUBLISHED - timedelta(days=0 if version == "v3" else OLD)
         execute(
             hr,
@@ -46,7 +47,7 @@ def files(store) -> set[str]:
 
 def test_what_a_rollback_and_drift_need_stays_and_the_rest_goes(ledger, store):
     removed = remove_needless_files(ledger, store, BEFORE)
-    assert removed == {"datasets": 2, "batches": 2, "reports": 0, "experiments": 0, "models": 2}
+    assert removed == {"datasets": 2, "batches": 2, "reports": 0, "experiments": 0, "models": 5}
     assert files(store) == {
         f"datasets/{DATASET}/dataset.csv",
         f"datasets/earlier-{OLD + 9}/dataset.csv",  # v1 was trained on it
@@ -54,10 +55,10 @@ def test_what_a_rollback_and_drift_need_stays_and_the_rest_goes(ledger, store):
         f"batches/{DATASET}-v3-en/sample-0.csv",
         f"batches/batch-{OLD + 9}/sample-0.csv",  # drift of v1 is measured against it
         f"batches/batch-{OLD + 1}/sample-0.csv",
-        "models/v1.served.pkl",
-        "models/v1.evaluated.pkl",
-        "models/v3.served.pkl",
-        "models/v3.evaluated.pkl",
+    } | {
+        f"models/future_skills_model_{version}.{part}"
+        for version in ("v1", "v3", "v22")  # v22 is none of this ledger's
+        for part in ("pkl", "evaluated.pkl", "json", "md", "evaluation-1.html")
     }
     assert not any(remove_needless_files(ledger, store, BEFORE).values())
     assert fetch_value(ledger, "SELECT count(*) FROM future_skills_ops.dataset") == 5
@@ -69,22 +70,51 @@ def test_nothing_that_is_young_enough_goes(ledger, store):
     assert files(store) == before
 
 
-def test_a_version_that_is_asked_about_again_keeps_its_files(ledger, store):
+@pytest.mark.parametrize("days, expires", [(0, 30), (OLD, 100_000)], ids=["asked lately", "may still be approved"])
+def test_a_version_that_is_asked_about_keeps_its_files(ledger, store, days, expires):
     execute(
         ledger,
         "INSERT INTO future_skills_ops.evaluation (version, dataset_id, request_key, population, mode, metrics)"
         " VALUES ('v2', %s, 'k', 'cv', 'normal', '{}')",
         (DATASET,),
     )
+    at = PUBLISHED - timedelta(days=days)
     execute(
         ledger,
         "INSERT INTO future_skills_ops.approval (request_id, event, version, digest, evaluation_id, metrics, expires_at, at)"
-        " SELECT 'r', 'requested', 'v2', 'd', evaluation_id, '{}', %(at)s, %(at)s FROM future_skills_ops.evaluation",
-        {"at": PUBLISHED},
+        " SELECT 'r', 'requested', 'v2', 'd', evaluation_id, '{}', %s, %s FROM future_skills_ops.evaluation",
+        (at + timedelta(days=expires), at),
     )
     ledger.commit()
     assert remove_needless_files(ledger, store, BEFORE)["models"] == 0
     assert store.path(f"datasets/earlier-{OLD}/dataset.csv").exists()
+
+
+def test_the_first_whole_batch_stays_for_drift_though_no_report_names_it_yet(ledger, store):
+    columns = {"score": {"drift": None, "problem": "unknown", "missing": {"current": 3}}}
+    execute(
+        ledger,
+        "INSERT INTO future_skills_ops.drift_report (dataset_id, batch_id, reference_batch_id, version, horizon_years, columns,"
+        " drifted, unknown, counted, html_uri, json_uri, created_at)"
+        " SELECT dataset_id, batch_id, batch_id, version, 5, %s, false, true, true, '', '', planned_at"
+        " FROM future_skills_ops.prediction_batch WHERE batch_id = %s",
+        (json.dumps(columns), f"batch-{OLD + 1}"),
+    )
+    ledger.commit()
+    removed = remove_needless_files(ledger, store, BEFORE)
+    assert removed["batches"] == 1
+    assert store.path(f"batches/batch-{OLD}/sample-0.csv").exists()
+
+
+def test_the_dataset_that_is_the_newest_to_the_pipeline_stays(hr, store):
+    add_dataset(hr, "chain", NOW - timedelta(days=OLD))
+    add_dataset(hr, "look", NOW - timedelta(days=OLD - 1))
+    execute(hr, "UPDATE future_skills_ops.chain SET stages = '{\"export\": {}}' WHERE chain_id = 'look'")
+    hr.commit()
+    for name in ("chain", "look"):
+        store.write(f"datasets/{name}/dataset.csv", b"x")
+    assert remove_needless_files(hr, store, BEFORE)["datasets"] == 1
+    assert files(store) == {"datasets/chain/dataset.csv"}
 
 
 def test_the_only_dataset_stays_however_old(hr, store):

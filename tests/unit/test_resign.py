@@ -105,6 +105,18 @@ def test_the_command_signs_what_it_can_and_names_the_rest(bench):
     assert NEW not in done.stdout
 
 
+def test_what_is_gone_from_the_store_keeps_no_key_in_use(bench):
+    with bench.connection:
+        gone = Path(get_version(bench.connection, "v2").artifacts["served"].uri)
+    content = gone.read_bytes()
+    gone.unlink()
+    done = run(bench)
+    gone.write_bytes(content)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 are no longer in the store." in done.stdout
+    assert "Nothing needs another key: 'k1' can be taken out" in done.stdout
+
+
 def test_without_the_key_nothing_is_done_and_no_secret_is_shown(bench):
     done = run(bench, SIGNING_KEY_ID="k3")
     assert done.returncode == 1

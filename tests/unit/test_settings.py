@@ -1,7 +1,10 @@
 """What somebody who sets an environment variable relies on."""
 
+import traceback
+
 import pytest
 from pydantic import ValidationError
+from pydantic_settings import SettingsError
 
 from future_skills.config import Settings
 from runtime.options import in_words
@@ -78,3 +81,20 @@ def test_secrets_are_never_shown(monkeypatch):
     monkeypatch.setenv("SIGNING_KEYS", '{"k1": "a-very-secret-key-of-32-characters"}')
     monkeypatch.setenv("HR_DSN", "postgresql://u:secret-word@host/hr")
     assert "secret" not in repr(Settings()).replace("SecretStr", "").replace("secret_", "")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"MAIL__STARTTLS": "true", "MAIL__PASSWORD": "hunter2-secret"},
+        {"APPROVAL": "auto", "HR_DSN": "host=hr password=hunter2-secret"},
+        {"SIGNING_KEYS": '{"k": "hunter2-secret"', "MAIL__PORT": "many"},
+    ],
+)
+def test_a_refusal_shows_no_secret(monkeypatch, environment):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises((ValueError, SettingsError)) as refusal:
+        Settings()
+    shown = "".join(traceback.format_exception(refusal.value))
+    assert "hunter2" not in shown

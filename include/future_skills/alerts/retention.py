@@ -83,7 +83,7 @@ def _number(kind: re.Pattern[str], path: UPath) -> str:
     return match[1] if match else ""
 
 
-def _children(folder: UPath) -> list[UPath]:
+def children(folder: UPath) -> list[UPath]:
     """What is in a folder of the store, links aside: whatever they lead to is not ours."""
     if not folder.is_dir() or folder.is_symlink():
         return []
@@ -91,7 +91,7 @@ def _children(folder: UPath) -> list[UPath]:
 
 
 def _files(folder: UPath) -> Iterator[UPath]:
-    for path in _children(folder):
+    for path in children(folder):
         if path.is_dir():
             yield from _files(path)
         else:
@@ -107,17 +107,17 @@ def _is_older(path: UPath, before: datetime) -> bool:
 
 def _folders(store: Store, name: str, before: datetime) -> list[UPath]:
     """Folders whose newest file is old; an empty one by its own age."""
-    folders = [path for path in _children(store.path(name)) if path.is_dir()]
+    folders = [path for path in children(store.path(name)) if path.is_dir()]
     return [path for path in folders if all(_is_older(one, before) for one in (list(_files(path)) or [path]))]
 
 
 def _model_files(store: Store, kind: re.Pattern[str], before: datetime) -> list[UPath]:
-    return [path for path in _children(store.path("models")) if kind.fullmatch(path.name) and _is_older(path, before)]
+    return [path for path in children(store.path("models")) if kind.fullmatch(path.name) and _is_older(path, before)]
 
 
 def _drafts(store: Store, before: datetime) -> list[UPath]:
     """Old drafts in the folders that are swept, and beside the pages and the pointer, which stand in the store itself."""
-    found = [path for path in _children(store.root) if not path.is_dir()]
+    found = [path for path in children(store.root) if not path.is_dir()]
     found += [path for name in (*SWEPT, *DRAFTS_ALONE) for path in _files(store.path(name))]
     return [path for path in found if DRAFT_FILE.fullmatch(path.name) and _is_older(path, before)]
 

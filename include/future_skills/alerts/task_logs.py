@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def _sweep(dag_folder: Path, before: float) -> int:
         folder = Path(name)
         old = [file for file in files if _is_old(file, opened, before)]
         for file in old:
-            os.unlink(file, dir_fd=opened)
+            with suppress(FileNotFoundError):  # somebody else sweeps too
+                os.unlink(file, dir_fd=opened)
         emptied = [inner for inner in folders if folder / inner in touched and _is_removed(inner, opened)]
         if old or emptied:
             touched.add(folder)
@@ -36,7 +38,10 @@ def _sweep(dag_folder: Path, before: float) -> int:
 
 
 def _is_old(file: str, opened: int, before: float) -> bool:
-    found = os.stat(file, dir_fd=opened, follow_symlinks=False)
+    try:
+        found = os.stat(file, dir_fd=opened, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
     return stat.S_ISREG(found.st_mode) and found.st_mtime < before
 
 
@@ -45,7 +50,7 @@ def _is_removed(folder: str, opened: int) -> bool:
     try:
         os.rmdir(folder, dir_fd=opened)
     except OSError as error:
-        if error.errno != errno.ENOTEMPTY:
+        if error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
             raise
         return False
     return True

@@ -30,15 +30,15 @@ def unsent_mails(connection: Connection) -> list[UnsentMail]:
     return [UnsentMail(**row) for row in rows]
 
 
-def try_again(connection: Connection, settings: MailSettings) -> None:
-    """Make every unsent mail due now, as if it had never been tried. Commits.
+def try_again(connection: Connection, settings: MailSettings) -> int:
+    """Make every unsent mail due now, as if it had never been tried; returns how many. Commits.
 
     One that a sender may have in its hands stays as it is: it would go out twice. One that was given up more than OLDEST
     after it was written stays so: what it says is no longer true.
     """
     limits = {"oldest": OLDEST.total_seconds(), "lease": lease(settings)}
     with connection:
-        execute(connection, read_sql("alerts/retry_mails"), limits)
+        return execute(connection, read_sql("alerts/retry_mails"), limits)
 
 
 def in_lines(mail: UnsentMail) -> str:

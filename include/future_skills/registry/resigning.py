@@ -9,24 +9,25 @@ from psycopg2.extensions import connection as Connection
 from future_skills.database import execute
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.versions import list_versions, lock_version
-from future_skills.store.artifacts import Store
+from future_skills.store.artifacts import ArtifactMissingError, Store
 from future_skills.store.signing import Artifact, SigningKeys, sign, verify
 
 
 @dataclass
 class Resigned:
-    """Artefacts signed anew, those that had the active key already, and those that could not be, each with its reason."""
+    """Artefacts signed anew, with the active key already, no longer in the store, and those refused, each with its reason."""
 
     signed: int = 0
     unchanged: int = 0
+    gone: int = 0
     refused: list[str] = field(default_factory=list)
 
 
 def resign(connection: Connection, store: Store, keys: SigningKeys, say: Callable[[str], None] = lambda _: None) -> Resigned:
     """Sign every artefact of every version with the active key, after its present signature was verified; newest first.
 
-    A version is one transaction: broken off, it goes on where it stopped when it is run again. What does not verify, or is not
-    in the store, keeps its old signature and is named; nothing is unpickled, no file is written.
+    A version is one transaction: broken off, it goes on where it stopped when it is run again. What does not verify keeps its
+    old signature and is named; what is no longer in the store is counted. Nothing is unpickled, no file is written.
     """
     done = Resigned()
     with connection:
@@ -53,6 +54,9 @@ def _signed(store: Store, keys: SigningKeys, artifact: Artifact, done: Resigned)
     try:
         content = store.read(artifact.uri)
         verify(artifact, content, keys)
+    except ArtifactMissingError:  # removed by its age, or lost: there is nothing that a key could vouch for
+        done.gone += 1
+        return artifact
     except FutureSkillsError as error:
         done.refused.append(str(error))
         return artifact
