@@ -14,11 +14,11 @@ from future_skills.database import HRDatabaseDownError, HRDatabaseFullError, con
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store, StoreUnwritableError
-from future_skills.store.ownership import require_own_store
+from future_skills.store.ownership import StoreAwayError, require_own_store
 from future_skills.store.signing import SigningKeys
 from orchestration.hr_connections import HR_DATABASE
 
-WORTH_RETRYING = (HRDatabaseDownError, HRDatabaseFullError, StoreUnwritableError)
+WORTH_RETRYING = (HRDatabaseDownError, HRDatabaseFullError, StoreUnwritableError, StoreAwayError)
 
 
 @dataclass(frozen=True)

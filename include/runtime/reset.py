@@ -1,5 +1,6 @@
 """`make reset`: removes the local state of a company."""
 
+import os
 import shutil
 import sys
 
@@ -14,20 +15,42 @@ from runtime.state import State
 def main() -> int:
     """Remove the state folder, unless a run works with it."""
     try:
-        options = RunOptions()
-        state = options.state(Settings())
+        options, settings = RunOptions(), Settings()
+        state = options.state(settings)
         if not state.root.exists():
             print(f"{state.root} does not exist: nothing to remove.")
             return 0
         with state.locked():
             stop_left_over(state)
             stop_left_over_server(state)
+            left = what_is_left(state, embedded=settings.embedded)
             shutil.rmtree(state.root)
     except (FutureSkillsError, *SETTINGS_ERRORS) as error:
         print(f"Error: {in_words(error)}", file=sys.stderr)
         return 1
-    print(f"{state.root} is removed.")
+    print(f"{state.root} is removed.{left}")
     return 0
+
+
+def what_is_left(state: State, *, embedded: bool) -> str:
+    """What stands between the next run and a new start, and what to do about it; to be asked before the state is removed.
+
+    An existing HR database is the DBA's, with its record of who approved what: nothing is deleted there.
+    """
+    uri = os.environ.get("STORE_URI")
+    if embedded and uri:
+        return (
+            f"\nThe artefact store {uri} is kept. The next run has a new ledger, which refuses a store with datasets or models: "
+            "move all folders out of it, or set another STORE_URI."
+        )
+    if not embedded and not uri and state.store.exists():
+        return (
+            "\nThe ledger in the HR database is kept, and works with no other store than the one just removed. To start anew, "
+            "let the DBA run DROP SCHEMA future_skills_ops CASCADE and then what `make hr-grants` prints: versions, approvals "
+            "and deployments are forgotten, published predictions stay. To keep that ledger, "
+            f"restore a backup of the store as {state.store}."
+        )
+    return ""
 
 
 def stop_left_over_server(state: State) -> None:

@@ -5,16 +5,22 @@ import sys
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
 from future_skills.registry.resigning import resign
+from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
 from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
 from runtime.registry import ledger
 
 
 def run(options: RunOptions, settings: Settings) -> int:
-    """Sign, print what was done; returns 1 when something could not be signed. Raises what `ledger` and SigningKeys raise."""
+    """Sign, print what was done; returns 1 when something could not be signed.
+
+    Raises what `ledger`, `require_own_store` and SigningKeys raise.
+    """
     keys = SigningKeys.of(settings)
     with ledger(options, settings, readonly=False) as connection:
-        done = resign(connection, options.store(settings), keys, print)
+        store = options.store(settings)
+        require_own_store(connection, store)
+        done = resign(connection, store, keys, print)
     print(f"{done.signed} artefacts signed with {keys.active!r}, {done.unchanged} had that key already.")
     if done.gone:
         print(f"{done.gone} are no longer in the store. Restored from a backup, they need their old key, or to be signed then.")

@@ -14,7 +14,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 
 from bench.predicting import published
-from future_skills.alerts.retention import sweep
+from future_skills.alerts.retention import delete, sweep
 from future_skills.config import SQL_FOLDER, Settings
 from future_skills.database import connect
 from future_skills.ledger.versions import champion
@@ -23,11 +23,12 @@ from future_skills.registry.pointer import points_at, put_back_on_failure
 from future_skills.registry.resigning import resign
 from future_skills.store.artifacts import ArtifactExistsError, ArtifactMissingError, Store, StoreUnwritableError
 from future_skills.store.models import load_model
-from future_skills.store.ownership import require_own_store
+from future_skills.store.ownership import FILE, OtherStoreError, StoreAwayError, require_own_store
 from future_skills.store.signing import SigningKeys
 from support.company import load_demo
 from support.pipeline import run_chain
 from support.prepared import QUICK, SIZES, on_server
+from support.published import DATASET, add_dataset
 
 pytestmark = [
     pytest.mark.slow,
@@ -145,6 +146,20 @@ def test_a_bucket_holds_what_a_folder_does(object_store, databases, tmp_path):
     assert in_bucket[:3] == (rows, swept, signed)
     assert in_bucket[3].keys() == files.keys()
     assert {name for name in files if in_bucket[3][name] != files[name]} == set()
+
+
+def test_a_ledger_takes_no_bucket_that_another_one_filled(object_store, hr):
+    store = Store.open(f"{object_store}/of-another-ledger")
+    model = store.write("models/future_skills_model_v1.pkl", b"x")
+    with pytest.raises(OtherStoreError, match="holds datasets or models and this ledger has no dataset"):
+        require_own_store(hr, store)
+    delete(store.resolve(model))
+    add_dataset(hr, DATASET)
+    with pytest.raises(StoreAwayError, match=f"lacks datasets/{DATASET}"):
+        require_own_store(hr, store)
+    store.write(f"datasets/{DATASET}/manifest.json", b"{}")
+    require_own_store(hr, store)
+    assert store.path(FILE).is_file()
 
 
 def test_what_another_process_writes_is_seen_at_once(object_store):

@@ -89,6 +89,8 @@ def test_a_worker_that_sees_another_store_is_refused(cluster, tmp_path):
     api, workers, connection = cluster
     before = published(connection)
     workers.stop()
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "store_id").write_text("of another installation")
     workers.start("worker-3", STORE_URI=str(tmp_path / "store"))
     refused = api.run(PREDICTION, api.trigger(PREDICTION, {"repeat": True}))
     deadline = time.monotonic() + 120

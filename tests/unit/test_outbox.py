@@ -1,8 +1,11 @@
 """What whoever writes a mail relies on: it arrives once, or there is a reason to be read."""
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+
+import pytest
 
 import support.airflow_home  # noqa: F401 - before Airflow is imported
 from future_skills.alerts.direct import send_once_directly
@@ -192,6 +195,14 @@ def test_a_store_that_keeps_no_mark_does_not_double_the_mail(settings, store, in
     """A full disk takes an empty file and refuses the folder, or the other way round."""
     store.path("mails").write_bytes(b"in the way")
     told = settings.model_copy(update={"mail": server})
+    assert [one.recipient for one in send_once_directly(told, [mail(1)])] == ["person1@example.com"]
+    assert len(inbox.mails) == 1
+
+
+@pytest.mark.parametrize("uri", ["floppy://a/store", "s3://bucket/prefix"])
+def test_a_store_that_cannot_be_opened_here_keeps_no_mail_back(settings, inbox, server, monkeypatch, uri):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    told = settings.model_copy(update={"mail": server, "store_uri": uri})
     assert [one.recipient for one in send_once_directly(told, [mail(1)])] == ["person1@example.com"]
     assert len(inbox.mails) == 1
 

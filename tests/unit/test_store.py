@@ -2,15 +2,11 @@
 
 import ast
 import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from future_skills.database import connect
 from future_skills.domain import MissingExtraError
 from future_skills.store.artifacts import (
     ArtifactExistsError,
@@ -21,7 +17,6 @@ from future_skills.store.artifacts import (
     UnknownStoreError,
 )
 from future_skills.store.models import load_model, save_model
-from future_skills.store.ownership import FILE, OtherStoreError, require_own_store
 from future_skills.store.signing import SigningKeyError, SigningKeys, UntrustedArtifactError
 
 INCLUDE = Path(__file__).parents[2] / "include"
@@ -127,37 +122,6 @@ def test_a_store_that_needs_an_absent_package_names_it(monkeypatch):
 def test_a_store_of_no_known_kind_is_refused():
     with pytest.raises(UnknownStoreError, match="folder, file://"):
         Store.open("floppy://a/store")
-
-
-def test_the_first_store_a_ledger_sees_is_its_own_and_every_other_is_refused(hr, store, tmp_path):
-    require_own_store(hr, store)
-    require_own_store(hr, Store.open(store.root.as_posix()))
-    other = Store.open(str(tmp_path / "other"))
-    with pytest.raises(OtherStoreError, match=r"other has no file store_id.* same STORE_URI"):
-        require_own_store(hr, other)
-    other.write(FILE, b"of another installation")
-    with pytest.raises(OtherStoreError, match="has the id of another installation"):
-        require_own_store(hr, other)
-    moved = Store.open(str(tmp_path / "moved"))
-    moved.write(FILE, store.path(FILE).read_bytes())
-    require_own_store(hr, moved)
-
-
-def test_two_workers_that_begin_at_once_with_a_store_each_do_not_both_go_on(hr_dsn, tmp_path):
-    start = threading.Barrier(2, timeout=30)
-
-    def begin(name):
-        with closing(connect(hr_dsn)) as connection:
-            own = Store.open(str(tmp_path / name))
-            start.wait()
-            try:
-                require_own_store(connection, own)
-            except OtherStoreError:
-                return "refused"
-            return "goes on"
-
-    with ThreadPoolExecutor(2) as pool:
-        assert sorted(pool.map(begin, ("one", "two"))) == ["goes on", "refused"]
 
 
 def test_nothing_else_unpickles():
