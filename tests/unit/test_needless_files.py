@@ -108,13 +108,17 @@ def test_the_first_whole_batch_stays_for_drift_though_no_report_names_it_yet(led
 
 def test_the_dataset_that_is_the_newest_to_the_pipeline_stays(hr, store):
     add_dataset(hr, "chain", NOW - timedelta(days=OLD))
-    add_dataset(hr, "look", NOW - timedelta(days=OLD - 1))
-    execute(hr, "UPDATE future_skills_ops.chain SET stages = '{\"export\": {}}' WHERE chain_id = 'look'")
+    for days, name in ((1, "look"), (2, "last-look")):
+        add_dataset(hr, name, NOW - timedelta(days=OLD - days))
+        execute(hr, "UPDATE future_skills_ops.chain SET stages = '{\"export\": {}}' WHERE chain_id = %s", (name,))
     hr.commit()
-    for name in ("chain", "look"):
+    for name in ("chain", "look", "last-look"):
         store.write(f"datasets/{name}/dataset.csv", b"x")
     assert remove_needless_files(hr, store, BEFORE)["datasets"] == 1
-    assert files(store) == {"datasets/chain/dataset.csv"}
+    assert files(store) == {
+        "datasets/chain/dataset.csv",
+        "datasets/last-look/dataset.csv",
+    }  # by the last a ledger knows its store
 
 
 def test_the_only_dataset_stays_however_old(hr, store):

@@ -33,6 +33,8 @@ WITH kept_versions AS (
      FROM future_skills_ops.dataset JOIN future_skills_ops.chain ON chain_id = dataset_id
      WHERE NOT stages ? 'export' ORDER BY horizon_years, as_of DESC, created_at DESC)
     UNION
+    (SELECT dataset_id FROM future_skills_ops.dataset ORDER BY created_at DESC LIMIT 1)  -- by it a ledger knows its store
+    UNION
     SELECT dataset_id FROM future_skills_ops.model_version JOIN kept_versions USING (version)
     UNION
     SELECT dataset_id FROM future_skills_ops.prediction_batch JOIN kept_batches USING (batch_id)
