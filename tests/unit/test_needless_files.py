@@ -118,7 +118,7 @@ def test_the_dataset_that_is_the_newest_to_the_pipeline_stays(hr, store):
     assert files(store) == {
         "datasets/chain/dataset.csv",
         "datasets/last-look/dataset.csv",
-    }  # by the last a ledger knows its store
+    }  # the last is how a ledger knows its store
 
 
 def test_the_only_dataset_stays_however_old(hr, store):
