@@ -41,8 +41,9 @@ def plot(baselines: list[dict[str, Any]]) -> bytes:
         axes = figure.subplots()
         axes.spines[["top", "right"]].set_visible(False)
         for name, (label, colour) in CURVES.items():
-            seconds = [one["lines"][name]["seconds"] for one in baselines]
-            axes.plot([pairs(one) for one in baselines], seconds, marker="o", markersize=4, color=colour, label=label)
+            known = [one for one in baselines if name in one["lines"]]
+            seconds = [one["lines"][name]["seconds"] for one in known]
+            axes.plot([pairs(one) for one in known], seconds, marker="o", markersize=4, color=colour, label=label)
         axes.set(xscale="log", yscale="log", xlabel="pairs", ylabel="seconds")
         axes.grid(color="#e5e9ee", linewidth=0.6)
         axes.legend(frameon=False)
@@ -59,9 +60,12 @@ def shown(row: dict[str, Any]) -> str:
 
 def main() -> int:
     """Write both."""
-    baselines = {size: read(size) for size in SIZES}
-    PLOT.write_bytes(plot([baselines[size] for size in PUBLISHED]))
-    written = page.write("scaling", {"shown": shown}, baselines=baselines, published=PUBLISHED, pairs=pairs)
+    baselines = {size: read(size) for size in SIZES if (BASELINES / f"{size}.json").exists()}
+    published = [size for size in PUBLISHED if size in baselines]
+    PLOT.write_bytes(plot([baselines[size] for size in published]))
+    lines = [row for size in published for row in baselines[size]["table"]]
+    ratios = list(dict.fromkeys(row["what"] for row in lines if row["ratio"] is not None))
+    written = page.write("scaling", {"shown": shown}, baselines=baselines, published=published, ratios=ratios, pairs=pairs)
     print(f"written: {written}, {PLOT}")
     return 0
 
