@@ -47,9 +47,7 @@ def in_words(names: list[str]) -> list[str]:
 
 
 def contents(end: End) -> dict[str, set[str]]:
-    """What the files hold, by name. An export that was killed may have left its folder: before any dataset is registered, none is
-    an orphan.
-    """
+    """What the files hold, by name: before any dataset is registered, the folder of a killed export is no orphan yet."""
     return {name: set(digests) for name, digests in end.files.items()}
 
 
