@@ -15,7 +15,7 @@ from support.server import checkpointer, own_server, wait_until_recovered
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 STAGED = ("score, another shard", "audit", "publish")
-"""What they need is staged in a table that no crash of the server spares, in no copy of the company either: see test_faults.py."""
+"""What they need is staged in a table that no crash spares, in no copy of the company either: see test_faults.py."""
 ALONE = [step for step in STEPS if step not in {"score", *STAGED}] + ["score"]
 """In an order in which no crash comes between the scoring and the publication that later steps are built on."""
 
