@@ -16,12 +16,8 @@ from bench.company import installed
 from bench.sizes import SCOPE, company_of
 from bench.stages import Shop
 from future_skills.database import execute, fetch_row
-from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.versions import VersionRow
-from future_skills.prediction.audit import audit_batch
-from future_skills.prediction.plan import plan_batch
 from future_skills.prediction.publish import publish_batch
-from future_skills.prediction.shard import score_shard, shard_numbers
 
 TABLE = "public.future_skills_futureskillprediction"
 REFRESHES, CHANGED = 20, 0.05
@@ -49,19 +45,10 @@ class Grown:
         return sum(self.last) / sum(self.first)
 
 
-def staged(shop: Shop, connection: Connection, version: VersionRow) -> BatchRow:
-    """Plan, score and audit once more."""
-    batch = plan_batch(connection, shop.store, shop.settings, version=version.version, repeat=True)
-    if batch is None:
-        raise RuntimeError("nothing was planned")
-    for number in shard_numbers(connection, batch.batch_id):
-        score_shard(connection, shop.store, shop.keys, shop.settings, batch.batch_id, number)
-    return audit_batch(connection, shop.store, shop.settings, batch.batch_id)
-
-
 def refresh(shop: Shop, connection: Connection, version: VersionRow) -> None:
     """Plan, score, audit and publish once more."""
-    publish_batch(connection, shop.settings, staged(shop, connection, version).batch_id)
+    batch = stages.staged(shop, connection, version=version.version, repeat=True)
+    publish_batch(connection, shop.settings, batch.batch_id)
 
 
 def measured(shop: Shop, connection: Connection, version: VersionRow, way: str) -> Grown:
@@ -113,7 +100,7 @@ def inserted(shop: Shop, connection: Connection, version: VersionRow) -> tuple[f
     """Seconds of a raw INSERT of all rows, with every index and without the needless ones."""
     with connection:
         execute(connection, sql.SQL("TRUNCATE {}").format(limits.PREDICTIONS))
-    batch = staged(shop, connection, version)
+    batch = stages.staged(shop, connection, version=version.version, repeat=True)
     limits.keep_staged(connection, batch.batch_id)
     horizon = shop.settings.horizon_years
     whole, lean = (limits.raw_insert(connection, horizon, lean=lean).seconds for lean in (False, True))

@@ -8,8 +8,10 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any
 
 import numpy as np
+from psycopg2.extensions import connection as Connection
 from threadpoolctl import threadpool_limits
 
 from bench import limits
@@ -27,6 +29,8 @@ from future_skills.model.evaluation import evaluate_version
 from future_skills.model.inputs import context_of, pipeline_input
 from future_skills.model.sampling import bounded_sample
 from future_skills.model.training import TrainingRequest, train_version
+from future_skills.prediction.audit import audit_batch
+from future_skills.prediction.plan import plan_batch
 from future_skills.prediction.responsible import Committee
 from future_skills.prediction.shard import score_shard, shard_numbers
 from future_skills.registry.approvals import record_answer
@@ -107,7 +111,7 @@ def fit_alone(shop: Shop, dataset: DatasetRow, version: VersionRow) -> Spent:
 def deploy_first(shop: Shop) -> str:
     """Train a first version on a dataset of today and deploy it, as HR manager and DevOps would; returns its name."""
     dataset = export(shop, datetime.now(UTC).date())
-    version = train(shop, dataset, shop.settings.training.parameters).version
+    version = train(shop, dataset).version
     with closing(connect(shop.dsn)) as connection:
         evaluation = evaluate_version(
             connection, shop.store, shop.keys, shop.settings, version, request_key="bench", mode="normal"
@@ -124,6 +128,15 @@ def score_one(shop: Shop, batch_id: str, number: int) -> None:
     """Score a shard, as a mapped task does."""
     with closing(connect(shop.dsn)) as connection:
         score_shard(connection, shop.store, shop.keys, shop.settings, batch_id, number)
+
+
+def staged(shop: Shop, connection: Connection, **plan: Any) -> BatchRow:
+    """Plan a batch, score it in this process, audit it."""
+    batch = plan_batch(connection, shop.store, shop.settings, **plan)
+    assert batch is not None
+    for number in shard_numbers(connection, batch.batch_id):
+        score_shard(connection, shop.store, shop.keys, shop.settings, batch.batch_id, number)
+    return audit_batch(connection, shop.store, shop.settings, batch.batch_id)
 
 
 def score(shop: Shop, batch: BatchRow) -> tuple[Spent, float]:
