@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from future_skills.domain import FutureSkillsError
 from orchestration.links import run_link
 from runtime.airflow_api import AirflowApi
 from runtime.answering import PROMOTION, answer_approval
 from runtime.caller import Caller, Login
 from runtime.command_options import CommandOptions, value_of
 from runtime.following import follow_run, require_unpaused
-from runtime.options import SETTINGS_ERRORS, OptionsError, RunOptions, in_words
+from runtime.options import OptionsError, RunOptions, ended_in_words, show
 from runtime.results import RESULTS
 
 
@@ -74,15 +73,10 @@ def main() -> int:
     parser.add_argument("command", choices=COMMANDS)
     name = parser.parse_args().command
     try:
-        for line in run_command(COMMANDS[name], CommandOptions(), RunOptions(), Login()):
-            print(line)
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
+        return ended_in_words(lambda: show(run_command(COMMANDS[name], CommandOptions(), RunOptions(), Login())))
     except KeyboardInterrupt:
         print("\nNo longer waiting; the run goes on in Airflow.", file=sys.stderr)
         return 1
-    return 0
 
 
 def run_command(command: Command, options: CommandOptions, run_options: RunOptions, login: Login) -> list[str]:

@@ -9,13 +9,12 @@ from psycopg2.extensions import make_dsn, parse_dsn
 
 from future_skills.config import Settings
 from future_skills.database import connect, execute
-from future_skills.domain import FutureSkillsError
 from future_skills.hr.demo import generate_company
 from future_skills.hr.loader import load_company
 from future_skills.hr.rights import grants_sql
 from future_skills.hr.schema import create_hr_tables
 from future_skills.secret_files import secret_from
-from runtime.options import SETTINGS_ERRORS, OptionsError, RunOptions, in_words
+from runtime.options import OptionsError, RunOptions, ended_in_words
 
 OWNER, OWNER_PASSWORD = "hr", "HR_OWNER_PASSWORD"
 
@@ -37,17 +36,18 @@ def fill(owner_dsn: str, pipeline_dsn: str, dashboard_dsn: str) -> None:
 
 def main() -> int:
     """Fill the database of HR_DSN, as its owner; an error is one sentence."""
-    try:
-        hr, dashboard = Settings().hr_dsn, RunOptions().hr_dashboard_dsn
-        password = secret_from(os.environ, OWNER_PASSWORD)
-        if not (hr and dashboard and password):
-            raise OptionsError(f"HR_DSN, HR_DASHBOARD_DSN and {OWNER_PASSWORD} are needed: run `make secrets`.")
-        dsn = hr.get_secret_value()
-        owner = make_dsn(**{**parse_dsn(dsn), "user": OWNER, "password": password})
-        fill(str(owner), dsn, dashboard.get_secret_value())
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
+    return ended_in_words(prepared)
+
+
+def prepared() -> int:
+    """Fill the database that the environment names. Raises OptionsError and what connecting and loading raise."""
+    hr, dashboard = Settings().hr_dsn, RunOptions().hr_dashboard_dsn
+    password = secret_from(os.environ, OWNER_PASSWORD)
+    if not (hr and dashboard and password):
+        raise OptionsError(f"HR_DSN, HR_DASHBOARD_DSN and {OWNER_PASSWORD} are needed: run `make secrets`.")
+    dsn = hr.get_secret_value()
+    owner = make_dsn(**{**parse_dsn(dsn), "user": OWNER, "password": password})
+    fill(str(owner), dsn, dashboard.get_secret_value())
     print("The generated company is in place.")
     return 0
 

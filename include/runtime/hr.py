@@ -8,10 +8,9 @@ from psycopg2.extensions import parse_dsn
 
 from future_skills.config import Settings
 from future_skills.database import connect
-from future_skills.domain import FutureSkillsError
 from future_skills.hr.rights import check_database, grants_sql
 from future_skills.ledger.migrate import migrate_ledger
-from runtime.options import SETTINGS_ERRORS, OptionsError, database_name, in_words
+from runtime.options import OptionsError, database_name, ended_in_words
 
 DEFAULT_ROLE = "future_skills"
 
@@ -55,11 +54,8 @@ def main() -> int:
     """Run one of the commands; an error is one sentence."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("command", choices=COMMANDS)
-    try:
-        return COMMANDS[parser.parse_args().command](Settings())
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
+    command = COMMANDS[parser.parse_args().command]
+    return ended_in_words(lambda: command(Settings()))
 
 
 if __name__ == "__main__":

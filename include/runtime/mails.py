@@ -9,8 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from future_skills.alerts.outbox import OLDEST
 from future_skills.alerts.unsent import in_lines, try_again, unsent_mails
 from future_skills.config import Settings
-from future_skills.domain import FutureSkillsError
-from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
+from runtime.options import RunOptions, ended_in_words, show
 from runtime.registry import ledger
 
 
@@ -42,13 +41,7 @@ def run(options: RunOptions, settings: Settings, *, retry: bool) -> list[str]:
 
 def main() -> int:
     """Run the command; an error is one sentence."""
-    try:
-        for line in run(RunOptions(), Settings(), retry=MailsOptions().retry == "yes"):
-            print(line)
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
-    return 0
+    return ended_in_words(lambda: show(run(RunOptions(), Settings(), retry=MailsOptions().retry == "yes")))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """What `make run` was asked for: its own few options, beside the product's settings."""
 
 import os
+import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from psycopg2 import ProgrammingError
@@ -24,6 +26,22 @@ EXISTING = "existing-"
 
 SETTINGS_ERRORS = (ValidationError, SettingsError)
 """What reading a wrong setting raises."""
+
+
+def ended_in_words(command: Callable[[], int]) -> int:
+    """The exit code of a command; of one that raises an error meant for people 1, and the error is printed as one sentence."""
+    try:
+        return command()
+    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
+        print(f"Error: {in_words(error)}", file=sys.stderr)
+        return 1
+
+
+def show(lines: Iterable[str]) -> int:
+    """Print the lines; the exit code of what went well."""
+    for line in lines:
+        print(line)
+    return 0
 
 
 class OptionsError(FutureSkillsError):

@@ -8,7 +8,6 @@ from contextlib import closing
 import orchestration.seeding
 from future_skills.config import Settings
 from future_skills.database import HRDatabaseDownError, connect
-from future_skills.domain import FutureSkillsError
 from future_skills.hr.schema import HRTablesMissingError, require_hr_tables
 from future_skills.ledger.migrate import LedgerMissingError, migrate_ledger
 from future_skills.secret_files import secret_from
@@ -16,7 +15,7 @@ from future_skills.store.artifacts import Store
 from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
 from orchestration.accounts import USERS, accounts
-from runtime.options import SETTINGS_ERRORS, OptionsError, in_words
+from runtime.options import OptionsError, ended_in_words
 
 PATIENCE_SECONDS = 180
 POLL_SECONDS = 3
@@ -52,19 +51,20 @@ def migrate_when_ready(dsn: str, patience_seconds: float = PATIENCE_SECONDS) -> 
 
 def main() -> int:
     """Prepare everything; an error is one sentence."""
-    try:
-        require_secrets()
-        settings = Settings()
-        SigningKeys.of(settings)
-        store = Store.open(settings.store_uri)
-        dsn = settings.hr_dsn.get_secret_value() if settings.hr_dsn else ""
-        print(f"The ledger is at revision {migrate_when_ready(dsn)}.", flush=True)
-        with closing(connect(dsn)) as connection:
-            require_own_store(connection, store)
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
-    return orchestration.seeding.main()
+    return ended_in_words(prepared) or orchestration.seeding.main()
+
+
+def prepared() -> int:
+    """What has to be there before Airflow's own tables. Raises what a wrong setting, store or ledger raises."""
+    require_secrets()
+    settings = Settings()
+    SigningKeys.of(settings)
+    store = Store.open(settings.store_uri)
+    dsn = settings.hr_dsn.get_secret_value() if settings.hr_dsn else ""
+    print(f"The ledger is at revision {migrate_when_ready(dsn)}.", flush=True)
+    with closing(connect(dsn)) as connection:
+        require_own_store(connection, store)
+    return 0
 
 
 if __name__ == "__main__":

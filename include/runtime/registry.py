@@ -16,7 +16,7 @@ from future_skills.ledger.migrate import require_ledger
 from future_skills.registry.card import render_card
 from future_skills.registry.comparison import render_comparison
 from future_skills.registry.page import render_registry
-from runtime.options import SETTINGS_ERRORS, OptionsError, RunOptions, in_words
+from runtime.options import OptionsError, RunOptions, ended_in_words
 from runtime.postgres import reached_server
 
 SEPARATOR = re.compile(r"(?<!\\)\|")
@@ -96,13 +96,14 @@ def main() -> int:
     commands.add_parser("compare").add_argument("names", nargs=2, metavar="VERSION")
     commands.add_parser("card").add_argument("names", nargs=1, metavar="VERSION")
     arguments = parser.parse_args()
-    try:
-        names = required(arguments.command, arguments.names)
-        with ledger(RunOptions(), Settings()) as connection:
-            print(aligned(render(connection, arguments.command, names)))
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
+    return ended_in_words(lambda: run(arguments.command, arguments.names))
+
+
+def run(command: str, names: list[str]) -> int:
+    """Print one page. Raises what `required` and `ledger` raise."""
+    chosen = required(command, names)
+    with ledger(RunOptions(), Settings()) as connection:
+        print(aligned(render(connection, command, chosen)))
     return 0
 
 

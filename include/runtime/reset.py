@@ -5,29 +5,28 @@ import shutil
 import sys
 
 from future_skills.config import Settings
-from future_skills.domain import FutureSkillsError
-from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
+from runtime.options import RunOptions, ended_in_words
 from runtime.postgres import start_server
 from runtime.processes import stop_left_over
 from runtime.state import State
 
 
 def main() -> int:
-    """Remove the state folder, unless a run works with it."""
-    try:
-        options, settings = RunOptions(), Settings()
-        state = options.state(settings)
-        if not state.root.exists():
-            print(f"{state.root} does not exist: nothing to remove.")
-            return 0
-        with state.locked():
-            stop_left_over(state)
-            stop_left_over_server(state)
-            left = what_is_left(state, embedded=settings.embedded)
-            shutil.rmtree(state.root)
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
+    """Run the command; an error is one sentence."""
+    return ended_in_words(lambda: reset(RunOptions(), Settings()))
+
+
+def reset(options: RunOptions, settings: Settings) -> int:
+    """Remove the state folder. Raises StateBusyError while a run works with it."""
+    state = options.state(settings)
+    if not state.root.exists():
+        print(f"{state.root} does not exist: nothing to remove.")
+        return 0
+    with state.locked():
+        stop_left_over(state)
+        stop_left_over_server(state)
+        left = what_is_left(state, embedded=settings.embedded)
+        shutil.rmtree(state.root)
     print(f"{state.root} is removed.{left}")
     return 0
 

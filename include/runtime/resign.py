@@ -3,11 +3,10 @@
 import sys
 
 from future_skills.config import Settings
-from future_skills.domain import FutureSkillsError
 from future_skills.registry.resigning import resign
 from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
-from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
+from runtime.options import RunOptions, ended_in_words
 from runtime.registry import ledger
 
 
@@ -39,11 +38,7 @@ def run(options: RunOptions, settings: Settings) -> int:
 
 def main() -> int:
     """Run the command; an error is one sentence."""
-    try:
-        return run(RunOptions(), Settings())
-    except (FutureSkillsError, *SETTINGS_ERRORS) as error:
-        print(f"Error: {in_words(error)}", file=sys.stderr)
-        return 1
+    return ended_in_words(lambda: run(RunOptions(), Settings()))
 
 
 if __name__ == "__main__":

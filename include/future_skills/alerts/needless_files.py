@@ -5,12 +5,11 @@ from datetime import datetime
 
 from psycopg2.extensions import connection as Connection
 
-from future_skills.alerts.retention import children, delete
+from future_skills.alerts.retention import SWEPT, children, delete
 from future_skills.config import read_sql
 from future_skills.database import fetch_rows
 from future_skills.store.artifacts import Store
 
-KINDS = ("datasets", "batches", "reports", "experiments", "models")
 VERSION_FILE = re.compile(r"future_skills_model_(v\d+)\..+")
 """Artefacts, metadata, model card and evaluation reports of a version."""
 
@@ -23,7 +22,7 @@ def remove_needless_files(connection: Connection, store: Store, before: datetime
     with connection:
         rows = fetch_rows(connection, read_sql("alerts/needless_files"), {"before": before})
     removed = {}
-    for kind in KINDS:
+    for kind in SWEPT:
         needless = {row["name"] for row in rows if row["folder"] == kind}
         found = children(store.path(kind)) if needless else []
         if kind == "models":
