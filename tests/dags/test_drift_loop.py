@@ -1,13 +1,12 @@
 """The whole loop by the real DAGs: shifted data, a report, a mail, after two of three datasets one retraining, then a pause."""
 
 import email.policy
-import socket
 from email import message_from_bytes
 
 import pytest
-from aiosmtpd.controller import Controller
 
 from future_skills.database import execute, fetch_rows, fetch_value
+from support.mailbox import serving
 
 REPORTS = "SELECT drifted, unknown, counted, columns FROM future_skills_ops.drift_report ORDER BY report_id"
 REQUESTS = "SELECT report_id, dag_run_id FROM future_skills_ops.retraining_request ORDER BY id"
@@ -29,16 +28,10 @@ class Inbox:
 
 @pytest.fixture
 def inbox(monkeypatch):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    handler = Inbox()
-    controller = Controller(handler, hostname="127.0.0.1", port=port)
-    controller.start()
-    monkeypatch.setenv("MAIL__PORT", str(port))
-    monkeypatch.setenv("MAIL__TIMEOUT", "20")
-    yield handler
-    controller.stop()
+    with serving(Inbox()) as handler:
+        monkeypatch.setenv("MAIL__PORT", str(handler.port))
+        monkeypatch.setenv("MAIL__TIMEOUT", "20")
+        yield handler
 
 
 def rows(hr, query):

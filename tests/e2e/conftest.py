@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from future_skills.config import SQL_FOLDER
 from future_skills.database import connect
 from runtime.postgres import embedded_server
 from runtime.state import State
+from support.mailbox import free_port
 
 ROOT = SQL_FOLDER.parents[1]
 RUN_SECONDS = 900
@@ -43,9 +43,7 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
 
     def _environment(self, environment) -> dict:
         own = {"PYTHONPATH": str(ROOT / "include"), "STATE_DIR": str(self.folder), "PORT": str(self.port)}

@@ -26,6 +26,7 @@ from future_skills.store.models import load_model
 from future_skills.store.ownership import FILE, OtherStoreError, StoreAwayError, require_own_store
 from future_skills.store.signing import SigningKeys
 from support.company import load_demo
+from support.mailbox import free_port
 from support.pipeline import run_chain
 from support.prepared import QUICK, SIZES, on_server
 from support.published import DATASET, add_dataset
@@ -43,9 +44,7 @@ BUCKET = "future-skills"
 @pytest.fixture(scope="module")
 def object_store():
     """A server on loopback, which clients find by the variables of the environment that every S3 client reads."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     address = f"http://127.0.0.1:{port}"
     server = subprocess.Popen(
         [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],

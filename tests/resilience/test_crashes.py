@@ -13,7 +13,7 @@ from future_skills.config import SQL_FOLDER
 from future_skills.database import connect
 from support.crash_course import Course
 from support.crash_steps import STEPS
-from support.crashing import effects, run
+from support.crashing import run
 from support.ends import End
 from support.mailbox import Inbox, serving
 from support.outbox import later
@@ -54,12 +54,7 @@ def contents(end: End) -> dict[str, set[str]]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("step", [step if step in QUICK else pytest.param(step, marks=pytest.mark.slow) for step in STEPS])
 def test_a_task_killed_at_any_point_ends_as_if_it_had_not_been(course, step):
-    database = course.before(step)
-    job = course.job(step, database)
-    assert run(job) == 0
-    found = effects(job)
-    undisturbed = course.left_by(database, step)
-    course.drop(database)
+    found, undisturbed = course.undisturbed(step)
     assert in_words(found) == listed(step), f"docs/crashes.md: | {step} | {', '.join(in_words(found))} |"
     for at, name in enumerate(found, 1):
         for before in (True, False):

@@ -8,7 +8,7 @@ import pytest
 from future_skills.database import connect
 from support.crash_course import Course
 from support.crash_steps import STEPS
-from support.crashing import effects, run
+from support.crashing import run
 from support.mailbox import Inbox, serving
 from support.outbox import later
 from support.server import checkpointer, own_server, wait_until_recovered
@@ -28,12 +28,7 @@ def course(tmp_path_factory):
 
 @pytest.mark.parametrize("step", ALONE)
 def test_a_server_that_crashes_in_the_middle_of_a_task_costs_a_retry_and_nothing_else(course, step):
-    database = course.before(step)
-    job = course.job(step, database)
-    assert run(job) == 0
-    found = effects(job)
-    undisturbed = course.left_by(database, step)
-    course.drop(database)
+    found, undisturbed = course.undisturbed(step)
     commits = [at for at, name in enumerate(found, 1) if name == "commit"]
     for at in sorted({*commits[:1], *commits[-1:]}):
         where = f"{step}, before commit {at} of {len(found)}"

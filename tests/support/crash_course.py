@@ -11,7 +11,7 @@ from psycopg2.extensions import make_dsn
 from future_skills.database import connect, execute
 from future_skills.store.artifacts import Store
 from support.crash_steps import STEPS
-from support.crashing import Job, run
+from support.crashing import Job, effects, run
 from support.ends import End, connected, end_of
 from support.mailbox import Inbox
 
@@ -72,6 +72,15 @@ class Course:
 
     def drop(self, database: str) -> None:
         self._on_server(f"DROP DATABASE {database} WITH (FORCE)")
+
+    def undisturbed(self, step: str) -> tuple[list[str], End]:
+        """Run a step as it should be: the effects it had, and how the company ended."""
+        database = self.before(step)
+        job = self.job(step, database)
+        assert run(job) == 0
+        found, end = effects(job), self.left_by(database, step)
+        self.drop(database)
+        return found, end
 
     def left_by(self, database: str, step: str) -> End:
         """How the company ended, and that no connection was left behind."""

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from future_skills.config import SQL_FOLDER
+from support.mailbox import free_port
 
 ROOT = SQL_FOLDER.parents[1]
 SERVING = "Ctrl-C stops everything."
@@ -36,12 +36,6 @@ class Running:
         return f"host={self.state / 'postgres'} user=postgres dbname=hr"
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def _described(state: Path, port: int) -> Running:
     passwords = json.loads((state / "secrets.json").read_text(encoding="utf-8"))["passwords"]
     return Running(f"http://127.0.0.1:{port}", state, passwords)
@@ -53,7 +47,7 @@ def running() -> Iterator[Running]:
     if state := os.environ.get("RUNNING_STATE"):
         yield _described(Path(state), int(os.environ["RUNNING_PORT"]))
         return
-    folder, port = Path(tempfile.mkdtemp(prefix="future-skills-browser-")), _free_port()
+    folder, port = Path(tempfile.mkdtemp(prefix="future-skills-browser-")), free_port()
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "include"), "STATE_DIR": str(folder), "PORT": str(port)}
     process = subprocess.Popen(
         [sys.executable, "-m", "runtime.run"],

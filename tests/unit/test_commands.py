@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from datetime import date
@@ -21,6 +20,7 @@ from runtime.failures import reason_of
 from runtime.options import OptionsError, RunOptions
 from runtime.results import RESULTS
 from runtime.state import USERS, State
+from support.mailbox import free_port
 
 ROOT = SQL_FOLDER.parents[1]
 
@@ -100,9 +100,7 @@ def test_a_command_without_a_running_airflow_says_what_to_start(tmp_path):
     state = State(tmp_path / "demo")
     state.create()
     state.secrets()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     code, told = run("experiment", tmp_path, PORT=str(port))
     assert (code, f"No Airflow answers at http://127.0.0.1:{port}: start `make run`" in told) == (1, True)
 
