@@ -64,11 +64,11 @@ class Bench:
 
 def line(row: Row) -> str:
     """A row as text."""
-    rows, checksum = row.published
-    shards = ", ".join(f"{worker} {count}" for worker, count in row.predicted.shards.items())
+    predicted, (rows, checksum) = row.predicted, row.published
+    shards = ", ".join(f"{worker} {count}" for worker, count in predicted.shards.items())
     return (
-        f"{row.where:<14} scoring {row.predicted.scoring_seconds:>7.1f} s   run {row.predicted.run_seconds:>7.1f} s   "
-        f"{rows:,} rows, checksum {checksum}   shards: {shards}"
+        f"{row.where:<14} scoring {predicted.scoring_seconds:>7.1f} s on {predicted.busy_cores:.1f} cores   "
+        f"run {predicted.run_seconds:>7.1f} s   {rows:,} rows, checksum {checksum}   shards: {shards}"
     )
 
 

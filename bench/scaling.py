@@ -45,6 +45,9 @@ def plot(baselines: list[dict[str, Any]]) -> bytes:
             seconds = [one["lines"][name]["seconds"] for one in known]
             axes.plot([pairs(one) for one in known], seconds, marker="o", markersize=4, color=colour, label=label)
         axes.set(xscale="log", yscale="log", xlabel="pairs", ylabel="seconds")
+        measured = [pairs(one) for one in baselines]
+        axes.set_xticks(measured, [f"{count:,}" for count in measured])
+        axes.set_xticks([], minor=True)
         axes.grid(color="#e5e9ee", linewidth=0.6)
         axes.legend(frameon=False)
         figure.savefig(buffer, format="png", metadata={"Software": None})
@@ -65,7 +68,9 @@ def main() -> int:
     PLOT.write_bytes(plot([baselines[size] for size in published]))
     lines = [row for size in published for row in baselines[size]["table"]]
     ratios = list(dict.fromkeys(row["what"] for row in lines if row["ratio"] is not None))
-    written = page.write("scaling", {"shown": shown}, baselines=baselines, published=published, ratios=ratios, pairs=pairs)
+    whole = baselines[published[-1]]["lines"]["dataset to published rows"]
+    words = {"baselines": baselines, "published": published, "ratios": ratios, "pairs": pairs}
+    written = page.write("scaling", {"shown": shown}, **words, speed=whole["rows"] / whole["seconds"])
     print(f"written: {written}, {PLOT}")
     return 0
 
