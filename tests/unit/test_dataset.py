@@ -1,5 +1,6 @@
 """What everything after the export relies on: a dataset that is whole, honest and always the same."""
 
+import tracemalloc
 from datetime import date
 
 import numpy as np
@@ -19,7 +20,7 @@ from future_skills.dataset.reading import DatasetChangedError, load_dataset
 from future_skills.dataset.role_split import holdout_role_ids, is_holdout, normalised_name
 from future_skills.dataset.scope import pairs_of_roles
 from future_skills.dataset.validation import DatasetRejectedError, validate_dataset
-from future_skills.domain import FEATURES, SIGNATURE
+from future_skills.domain import FEATURES, NUMERIC_FEATURES, SIGNATURE
 from future_skills.hr.interchange import read_company
 from future_skills.hr.loader import load_company
 from future_skills.ledger.datasets import newest_dataset
@@ -219,6 +220,19 @@ def test_about_a_fifth_is_held_out():
 def test_csv_files_come_back_exactly(rows):
     frame = pd.DataFrame(rows, columns=["skill_name", "trend_score"])
     pd.testing.assert_frame_equal(from_csv(to_csv(frame)), frame, check_exact=True)
+
+
+def test_reading_a_large_file_takes_less_memory_than_twice_the_file():
+    values = np.random.default_rng(0).random((20_000, len(NUMERIC_FEATURES)))
+    names = [f"skill {number % 500}" for number in range(len(values))]
+    content = to_csv(pd.DataFrame(values, columns=list(NUMERIC_FEATURES)).assign(skill_name=names))
+    tracemalloc.start()
+    try:
+        from_csv(content)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 2 * len(content)
 
 
 def test_keywords_are_whole_words():
