@@ -92,7 +92,7 @@ class PredictionSettings(Section):
     """How predictions are scored and published."""
 
     shards: int = Field(8, ge=1, le=32, description="Parts a batch is scored in, at most.")
-    smallest_shard: int = Field(10_000, ge=1, description="Pairs below which a part of its own is not worth its start.")
+    smallest_shard: int = Field(50_000, ge=1, description="Pairs below which a part of its own is not worth its start.")
     parallel_shards: int = Field(2, ge=1, description="Shards of one batch scored at the same time.")
     chunk_rows: int = Field(100_000, ge=1_000, description="Rows scored at once; bounds memory.")
     largest_delete: Fraction = Field(0.05, description="Deleting more than this share of our rows fails the audit.")
