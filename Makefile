@@ -97,7 +97,7 @@ test: .venv/.installed-dev lint ## Lint, unit, model and DAG tests, and one whol
 test-all: .venv/.installed-dev ## Everything else: the real Airflow from an empty state, and what else is slow (60 minutes at most)
 	@$(BIN)/pytest -m slow --timeout=1800
 
-soak: .venv/.installed-dev ## Weekly chains whose processes are killed at random, compared with undisturbed ones (WEEKS=10 SEED=; 35 minutes)
+soak: .venv/.installed-dev ## Weekly chains whose processes are killed at random, compared with undisturbed ones (WEEKS=10 SEED=; 45 minutes)
 	@PYTHONPATH=$(CURDIR)/include:$(CURDIR)/tests exec $(BIN)/python -m soak --weeks "$(or $(WEEKS),10)" $(if $(SEED),--seed "$(SEED)")
 
 bench: .venv/.installed ## The weekly chain at size beside its bare limits (SIZE=small|million|onet|large, JSON=<file>)
