@@ -66,7 +66,7 @@ def load_dataset(store: Store, row: DatasetRow) -> Dataset:
     """
     contents = read_files(store, row.uri, {**row.manifest, "digest": row.digest})
     frames = {
-        table: from_csv(contents.pop(name)) if (name := f"snapshot/{table}.csv") in contents else empty_view(table)
+        table: from_csv(contents[name]) if (name := f"snapshot/{table}.csv") in contents else empty_view(table)
         for table in TABLES
     }
-    return Dataset(row, from_csv(contents.pop("dataset.csv")), Snapshot(**frames))
+    return Dataset(row, from_csv(contents["dataset.csv"]), Snapshot(**frames))

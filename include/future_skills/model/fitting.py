@@ -75,8 +75,7 @@ def fit_pipeline(rows: pd.DataFrame, configuration: Configuration, context: Pair
     InvalidParametersError.
     """
     counts = rows["future_need_level"].value_counts()
-    if (counts < FEWEST_PER_CLASS).any():
-        rows = rows[rows["future_need_level"].isin(counts.index[counts >= FEWEST_PER_CLASS])]
+    rows = rows[rows["future_need_level"].isin(counts.index[counts >= FEWEST_PER_CLASS])]
     if configuration.maximum_rows is not None:
         rows = bounded_sample(rows, configuration.maximum_rows, configuration.random_state)
     if rows.empty:
