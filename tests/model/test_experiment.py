@@ -48,6 +48,16 @@ def test_a_row_is_what_cross_validation_over_training_roles_says(comparison, dat
     assert comparison.facts["decided"] == decided.sum() < len(dataset.decided)
 
 
+def test_no_more_rows_are_fitted_than_a_training_would_fit(dataset, holdout):
+    rows = dataset.training[~dataset.training["job_role_id"].isin(holdout)].reset_index(drop=True)
+    decided = (rows["population"] == "decided").to_numpy()
+    configuration = Configuration("logistic_regression", "target", {}, random_state=1, threads=1, maximum_rows=300)
+    expected = fit_folds(rows, configuration, 3, 1).probabilities[decided, 2]
+    plan = replace(PLAN, estimators=("logistic_regression",), maximum_rows=300)
+    found = compare(dataset, holdout, plan).contenders[0].measures["ap_high"]["value"]
+    assert found == pytest.approx(ap_high(rows["future_need_level"].to_numpy()[decided], expected))
+
+
 def test_held_out_roles_are_never_touched(comparison, dataset, holdout):
     training = dataset.training.copy()
     outside = training["job_role_id"].isin(holdout)

@@ -39,7 +39,7 @@ class UnmeasurableError(FutureSkillsError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to compare: all combinations; `parameters` are hyperparameters by estimator."""
+    """What to compare: all combinations; `parameters` are hyperparameters by estimator, `maximum_rows` as in Configuration."""
 
     estimators: tuple[str, ...]
     preprocessings: tuple[str, ...]
@@ -49,6 +49,7 @@ class Plan:
     resamples: int
     parameters: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     feature_sets: tuple[FeatureSet, ...] = ("core",)
+    maximum_rows: int | None = None
 
 
 @dataclass(frozen=True)
@@ -236,6 +237,7 @@ def _measured(ground: Ground, plan: Plan, contender: Contender, context: PairCon
         parameters=contender.parameters,
         random_state=plan.random_state,
         threads=plan.threads,
+        maximum_rows=plan.maximum_rows,
     )
     start = cpu_seconds()
     pipeline = fit_pipeline(ground.rows, configuration, context)

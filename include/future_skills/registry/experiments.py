@@ -113,6 +113,7 @@ def _experiment(
         threads=settings.threads,
         resamples=settings.gate.resamples,
         feature_sets=order.feature_sets or (settings.training.feature_set,),
+        maximum_rows=settings.training.maximum_rows,
     )
     comparison = compare(load_dataset(store, dataset_row), holdout, plan)
     with connection:
