@@ -129,6 +129,20 @@ def test_the_average_row_has_no_contributions(scorers, features):
     np.testing.assert_allclose(found.contributions, 0, atol=1e-12)
 
 
+@pytest.mark.parametrize("estimator", ["xgboost", "lightgbm", "hist_gradient_boosting"])
+def test_a_very_sure_model_of_two_levels_is_explained(dataset, features, estimator):
+    """One probability is then 1 minus the other, in xgboost's 32 bits: its logarithm may be nothing but rounding."""
+    names = {"hist_gradient_boosting": ("max_iter", "min_samples_leaf"), "xgboost": ("n_estimators", "min_child_weight")}
+    rounds, smallest = names.get(estimator, ("n_estimators", "min_child_samples"))
+    sure = {**QUICK.get(estimator, {}), rounds: 1_000, smallest: 0 if estimator == "xgboost" else 1}
+    rows = dataset.training[dataset.training["future_need_level"].isin(("LOW", "HIGH"))]
+    pipeline = fit_pipeline(rows, configuration(needed(estimator), **sure))
+    pairs = np.repeat(np.arange(30), 60), np.tile(np.arange(60), 30)
+    scorer = PairScorer(pipeline, features)
+    assert scorer.probabilities(*pairs)[:, [0, 2]].min() < 1e-4
+    assert attribute(scorer, *pairs).method == METHODS[estimator]
+
+
 @pytest.mark.parametrize("estimator", sorted(set(ESTIMATOR_NAMES) - set(METHODS)))
 def test_an_estimator_without_an_exact_form_has_no_contributions(scorers, estimator):
     assert attribute(scorers(estimator, "target", LEVELS), np.array([0]), np.array([0])) is None

@@ -48,6 +48,15 @@ def test_every_estimator_gives_probabilities_and_is_the_same_when_loaded_again(f
     np.testing.assert_array_equal(probabilities_of(loaded, dataset.training), probabilities)
 
 
+def test_a_vote_can_do_without_a_member(dataset, store, keys):
+    parameters = {"random_forest": "drop", "hist_gradient_boosting__max_iter": 3}
+    pipeline = fit_pipeline(dataset.training, replace(configuration("voting"), parameters=parameters))
+    loaded = load_model(store, save_model(store, "models/voting-of-two.pkl", pipeline, keys), keys)
+    alone = [fit_pipeline(dataset.training, configuration(name)) for name in ("logistic_regression", "hist_gradient_boosting")]
+    expected = np.mean([probabilities_of(one, dataset.training) for one in alone], axis=0)
+    np.testing.assert_allclose(probabilities_of(loaded, dataset.training), expected, atol=1e-12)
+
+
 def test_stacking_does_not_take_the_order_of_the_rows_for_a_pattern(dataset):
     """Datasets come role by role, implicit rows last: folds cut from them in their order would not resemble each other."""
     decided = dataset.training[dataset.training["population"] == "decided"]
@@ -144,8 +153,21 @@ def test_an_unknown_estimator_or_hyperparameter_is_named_with_those_there_are():
         build_estimator("forest", {}, random_state=1, threads=1)
     with pytest.raises(InvalidParametersError, match=r"no hyperparameter trees; it has .*n_estimators"):
         build_estimator("random_forest", {"trees": 5}, random_state=1, threads=1)
-    with pytest.raises(InvalidParametersError, match="refuses its hyperparameters"):
-        build_estimator("random_forest", {"n_estimators": -1}, random_state=1, threads=1)
+
+
+@pytest.mark.parametrize(
+    "name, parameters",
+    [
+        ("random_forest", {"n_estimators": -1}),
+        ("voting", {"estimators": [["a"]]}),
+        ("voting", {"estimators": [["a", "b", "c"]]}),
+        ("voting", {"random_forest": 5, "random_forest__n_estimators": 10}),
+        ("stacking", {"final_estimator": 5, "final_estimator__C": 1}),
+    ],
+)
+def test_a_value_an_estimator_cannot_take_is_refused_in_words(name, parameters):
+    with pytest.raises(InvalidParametersError, match=f"{name} refuses its hyperparameters"):
+        build_estimator(name, parameters, random_state=1, threads=1)
 
 
 def test_a_value_refused_only_while_fitting_is_an_error_of_the_parameters(dataset):

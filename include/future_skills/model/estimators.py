@@ -142,8 +142,8 @@ def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: i
         json.dumps(dict(parameters), allow_nan=False)  # the ledger keeps them
     except (TypeError, ValueError):
         raise InvalidParametersError(f"{name}: a hyperparameter is no finite number, or nothing that JSON can say.") from None
-    estimator.set_params(**parameters)
     try:
+        estimator.set_params(**parameters)
         estimator._validate_params()  # scikit-learn's own check, before hours of fitting rather than after
     except UNWORKABLE as error:
         raise InvalidParametersError(f"{name} refuses its hyperparameters: {first_line(error)}") from None

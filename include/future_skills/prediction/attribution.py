@@ -29,7 +29,6 @@ Method = Literal["path", "coefficients", "tree_shap", "none"]
 
 CHECKED_ROWS = 200
 SMALLEST_PROBABILITY = 1e-12
-"""Below it a logarithm says more about rounding than about the row."""
 TOLERANCE = 1e-3
 VALUES_AT_ONCE = 20_000_000
 """How many Shapley values a library may give at once: one per row, column and class."""
@@ -78,13 +77,19 @@ def _is_exact(scorer: PairScorer, matrix: Any, found: Attribution) -> bool:
     """
     classifier = scorer.pipeline["clf"]
     probabilities = classifier.predict_proba(matrix)
-    certain = (probabilities <= SMALLEST_PROBABILITY).any(axis=1)
+    certain = (probabilities <= _smallest_readable(probabilities)).any(axis=1)
     total = (found.contributions.sum(axis=1) + found.base)[: len(probabilities)]
     if isinstance(classifier, RandomForestClassifier):
         return bool(np.allclose(total, probabilities @ _points(classifier.classes_), atol=TOLERANCE))
     points = _points(classifier.classes_) / SCORE_WEIGHTS.max()
     expected = np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)) @ (points - points.mean())
     return bool(np.allclose(total[~certain], expected[~certain], atol=TOLERANCE, rtol=TOLERANCE))
+
+
+def _smallest_readable(probabilities: np.ndarray) -> float:
+    """Below it a logarithm says more about rounding than about the row: of two levels, one probability is 1 minus the other."""
+    rounding = float(np.finfo(probabilities.dtype).eps) / TOLERANCE if probabilities.shape[1] == 2 else 0.0  # noqa: PLR2004
+    return max(SMALLEST_PROBABILITY, rounding)
 
 
 def raw_weights(classes: np.ndarray) -> np.ndarray:
