@@ -97,6 +97,21 @@ def test_a_known_role_is_encoded_without_its_own_decisions(dataset, context):
     assert np.abs(after - before).max() > 0.05
 
 
+def test_a_known_role_is_regressed_like_one_that_nobody_decided_about(dataset, context):
+    rows = dataset.training.reset_index(drop=True)
+    regressed = {name: number for name, number in COLUMN.items() if name.startswith("similar_roles_")}
+    assert len(regressed) == 5
+    encoder = EvidenceEncoder(1).fit(pipeline_input(rows, context), rows["future_need_level"].to_numpy(dtype=str))
+    for role in context.role_ids[:8]:
+        others = rows[rows["job_role_id"] != role]
+        without = EvidenceEncoder(1).fit(pipeline_input(others, context), others["future_need_level"].to_numpy(dtype=str))
+        asked = pipeline_input(pd.DataFrame({"job_role_id": role, "skill_id": context.skill_ids}), context)
+        difference = np.abs(encoder.transform(asked) - without.transform(asked)).max(axis=0)
+        assert difference[regressed["similar_roles_distance"]] < 1e-5
+        # what is expected of a skill everywhere counts the role: its own surplus would move them by .2 and more
+        assert difference[list(regressed.values())].max() < 0.05
+
+
 def test_implicit_rows_are_no_evidence(dataset, context):
     rows = dataset.training
     levels = rows["future_need_level"].to_numpy(dtype=str)

@@ -129,18 +129,33 @@ def write_foreign(bench: Workbench, role: int, skill: int, horizon: int = 5, **v
     bench.connection.commit()
 
 
+def pairs_of(rows: pd.DataFrame) -> set[tuple[int, int]]:
+    return set(zip(rows["job_role_id"], rows["skill_id"], strict=True))
+
+
 # What is published
 
 
-def test_every_pair_gets_the_prediction_of_the_pipeline_that_never_saw_its_label(bench):
+@pytest.mark.parametrize("moved", [False, True], ids=["as it was trained", "one decision withdrawn, another made"])
+def test_every_pair_gets_the_prediction_of_the_pipeline_that_never_saw_its_label(bench, moved):
     version = get_version(bench.connection, "v1")
-    dataset = load_dataset(bench.store, get_dataset(bench.connection, version.dataset_id))
-    features, rows = FeatureTables(dataset.snapshot), stored(bench)
+    scored = trained_on = load_dataset(bench.store, get_dataset(bench.connection, version.dataset_id))
+    if moved:  # the pair of the first decision was learned, the pair it is about now was not
+        change(
+            bench,
+            "UPDATE future_skills_hrinvestmentrecommendation AS own SET skill_id ="
+            " (SELECT min(id) FROM future_skills_skill WHERE id NOT IN"
+            " (SELECT skill_id FROM future_skills_hrinvestmentrecommendation WHERE job_role_id = own.job_role_id)) WHERE id = 1",
+        )
+        scored = load_dataset(bench.store, bench.export())
+        bench.predict()
+    features, rows = FeatureTables(scored.snapshot), stored(bench)
     frame = features.frame(*features.positions(rows["job_role_id"], rows["skill_id"]))
     fold_of_role = load_model(bench.store, version.artifacts["folds"], bench.keys)
     expected = probabilities_of(load_model(bench.store, version.artifacts["served"], bench.keys), frame)
-    decided = set(zip(dataset.decided["job_role_id"], dataset.decided["skill_id"], strict=True))
-    known = np.array([pair in decided for pair in zip(rows["job_role_id"], rows["skill_id"], strict=True)])
+    learned, asked_about = (pairs_of(one.decided) for one in (trained_on, scored))
+    assert len(learned - asked_about) == len(asked_about - learned) == moved
+    known = np.array([pair in learned for pair in zip(rows["job_role_id"], rows["skill_id"], strict=True)])
     for fold in set(fold_of_role.values()):
         pipeline = load_model(bench.store, version.artifacts[f"fold-{fold}"], bench.keys)
         own = known & (rows["job_role_id"].map(fold_of_role) == fold).to_numpy()
