@@ -60,7 +60,7 @@ def bounded(longest: float, ground: Ground, plan: Plan, contender: Contender, da
     return finding
 
 
-def write_page(comparison: Comparison, folder: Path, seconds: float, longest: float) -> Path:
+def write_page(comparison: Comparison, folder: Path, longest: float) -> Path:
     """Write what is known so far to docs/estimators.md; returns its path."""
     measured = [one for one in comparison.contenders if one.measures]
     rows = sorted(measured, key=lambda one: -one.measures["ap_high"]["value"])
@@ -77,7 +77,6 @@ def write_page(comparison: Comparison, folder: Path, seconds: float, longest: fl
         data="/".join(folder.resolve().parts[-2:]),
         libraries=library_versions(),
         cores=os.cpu_count(),
-        seconds=seconds,
         longest=longest,
     )
 
@@ -112,7 +111,7 @@ def main() -> int:
             measure = partial(kept, arguments.keep, measure)
         for comparison in comparisons(dataset, holdout, plan, measure):
             # after each combination, so that an interrupted run leaves what it has measured
-            written = write_page(comparison, arguments.data, time.monotonic() - start, longest)
+            written = write_page(comparison, arguments.data, longest)
     print(comparison.recommendation.reason)
     print(f"written: {written}")
     return 0
