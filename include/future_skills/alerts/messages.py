@@ -109,6 +109,7 @@ def approval_request(settings: Settings, request: ApprovalRequest, link: str) ->
         request=request,
         figures=_figures(request.metrics),
         accuracy_known=request.metrics.get("accuracy_known", True),
+        allowed_loss=request.metrics.get("allowed_loss"),
         link=link,
     )
 

@@ -1,7 +1,7 @@
 """The gate: may this version replace what is deployed? A pure function of its metrics and the thresholds."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ from future_skills.model.folds import FEWEST_ROLES
 
 CheckVerdict = Literal["pass", "fail", "insufficient", "info"]
 BASELINES = ("majority", "rules", "skill_share")
+COMPARED = "AP(HIGH) minus champion's"
 HEADLINES = ("ap_high", "macro_f1", "weighted_f1", "accuracy", "log_loss", "ece")
 
 
@@ -71,6 +72,15 @@ def judge(
     if first_honest:
         return Judgement("promote", everything, "The first version with labels of HR: it passes every floor and baseline.")
     return _against_champion(everything, metrics, thresholds, mode)
+
+
+def allowed_loss(checks: Sequence[Mapping[str, Any]]) -> float | None:
+    """By how much the AP(HIGH) of a version that was judged as a refresh might have been lower than the deployed one's.
+
+    None where it had to be higher, or was compared with nothing. `checks` are those of a judgement, as the ledger keeps them.
+    """
+    bars = [check["threshold"] for check in checks if check["name"] == COMPARED]
+    return -bars[0] if bars and bars[0] < 0 else None
 
 
 def _contract(metrics: dict[str, Any]) -> Iterator[Check]:
@@ -160,7 +170,7 @@ def _comparison(metrics: dict[str, Any], thresholds: GateSettings, mode: str) ->
         if name == "ap_high":
             verdict = "fail" if ci is None or ci[1] < 0 else "pass"
         champion = metrics["comparison"].get("champion", "champion")
-        title = f"{label} minus champion's"
+        title = COMPARED if name == "ap_high" else f"{label} minus champion's"
         bar = _bar(thresholds, mode)
         checks.append(Check(title, "all", metrics["rows"], difference["difference"], bar, champion, ci, verdict))
     return checks

@@ -21,9 +21,12 @@ def library_versions() -> dict[str, str]:
     return {**versions, **{extra: number for extra, number in found.items() if number}}
 
 
-def changed_library(estimator: str, libraries: Mapping[str, str]) -> str | None:
-    """What an artefact of `estimator` needs and was made with another version of, in words; None when it can be loaded."""
-    here = library_versions()
+def changed_library(estimator: str, libraries: Mapping[str, str], here: Mapping[str, str] | None = None) -> str | None:
+    """What an artefact of `estimator` needs and was made with another version of, in words; None when it can be loaded.
+
+    `here`: the versions to compare with; without them, those of this installation.
+    """
+    here = library_versions() if here is None else here
     for name in ("scikit-learn", estimator):
         if libraries.get(name) != here.get(name):
             return f"{name} {libraries.get(name, 'unknown')}, here {here.get(name, 'not installed')}"

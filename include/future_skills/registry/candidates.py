@@ -12,7 +12,8 @@ from future_skills.domain import FutureSkillsError
 from future_skills.ledger.chains import record_stage
 from future_skills.ledger.datasets import DatasetRow
 from future_skills.ledger.versions import EvaluationRow, VersionRow, champion, get_evaluation, get_version
-from future_skills.model.gate import judge
+from future_skills.model.gate import allowed_loss, judge
+from future_skills.model.libraries import changed_library
 from future_skills.registry.approvals import ApprovalRequest, append_event, find_request, get_request, supersede_requests
 
 PROMOTING = frozenset({"promote", "bootstrap"})
@@ -40,7 +41,7 @@ def refresh_mode(
     changed = (
         reigning.label_source != dataset.label_source
         or reigning.horizon_years != dataset.horizon_years
-        or reigning.libraries.get("scikit-learn") != libraries.get("scikit-learn")
+        or changed_library(reigning.estimator, reigning.libraries, libraries) is not None
     )
     return "refresh" if asked or old or changed else "normal"
 
@@ -141,7 +142,10 @@ def register_candidate(
             requested_by=requested_by,
             expires_at=datetime.now(UTC) + settings.approval_expiry,
             state="requested",
-            metrics={name: evaluation.metrics[name] for name in ("overall", "baselines", "comparison", "accuracy_known")},
+            metrics={
+                "allowed_loss": allowed_loss(evaluation.checks or []),
+                **{name: evaluation.metrics[name] for name in ("overall", "baselines", "comparison", "accuracy_known")},
+            },
         )
         append_event(connection, request, "requested", actor=requested_by, reason=None, dag_run_id=dag_run_id)
         record_stage(connection, evaluation.dataset_id, "candidate", "requested", version=version.version, request_id=request_id)

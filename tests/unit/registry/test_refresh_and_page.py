@@ -5,13 +5,16 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from future_skills.alerts.messages import approval_request
 from future_skills.database import execute
 from future_skills.ledger.versions import get_version
 from future_skills.model.libraries import library_versions
 from future_skills.registry.approvals import request_of_version
 from future_skills.registry.candidates import refresh_mode, register_candidate
+from future_skills.registry.card import render_card
 from future_skills.registry.deployment_checks import NotDeployableError
 from future_skills.registry.page import render_registry, write_registry
+from future_skills.registry.request_page import render_request
 from support.registry import answer, candidate, deployed, with_gate
 
 # Refresh
@@ -34,6 +37,10 @@ def test_a_refresh_is_asked_for_or_due_to_age_labels_horizon_or_library(bench):
     assert mode(dataset_row=changed(dataset, label_source="hr_decision_any_horizon")) == "refresh"
     assert mode(dataset_row=changed(dataset, horizon_years=3)) == "refresh"
     assert mode(libraries={**reigning.libraries, "scikit-learn": "1.8.0"}) == "refresh"
+    assert mode(libraries={**reigning.libraries, "xgboost": "9.9"}) == "normal"  # the champion does not need it
+    boosted = changed(reigning, estimator="xgboost", libraries={**reigning.libraries, "xgboost": "2.0.0"})
+    assert mode(boosted, libraries={**reigning.libraries, "xgboost": "2.0.0"}) == "normal"
+    assert mode(boosted, libraries={**reigning.libraries, "xgboost": "9.9"}) == "refresh"
     settings = with_gate(bench, refresh_after=timedelta(seconds=0)).settings
     assert mode() == "refresh"
     long_ago = changed(reigning, created_at=datetime.now(UTC) - timedelta(weeks=52))
@@ -55,6 +62,32 @@ def test_a_champion_is_refreshed_from_the_day_it_is_too_old_and_not_before(bench
     found = refresh_mode(bench.connection, bench.settings, reigning, dataset, reigning.libraries, asked=False)
     assert found == expected
     assert bench.settings.gate.refresh_after == timedelta(weeks=8)
+
+
+@pytest.mark.parametrize("mode", ["normal", "refresh"])
+def test_whoever_signs_reads_that_not_worse_was_enough(bench, mode):
+    deployed(bench, 1)
+    evaluation = with_gate(bench, refresh_margin=0.3).evaluate(get_version(bench.connection, "v2"), mode)
+    if mode == "normal":  # two such models do not differ: the page of one that passed is made by hand
+        update = "UPDATE future_skills_ops.evaluation SET verdict = 'promote' WHERE evaluation_id = %s"
+        execute(bench.connection, update, (evaluation.evaluation_id,))
+        bench.connection.commit()
+    request = bench.ask(evaluation)
+    addressed = bench.settings.mail.model_copy(update={"drh_managers": ["drh@example.com"]})
+    settings = (bench.settings.model_copy(update={"mail": addressed, "future_skills_language": name}) for name in ("en", "fr"))
+    asked, demanded = (approval_request(one, request, "http://x")[0] for one in settings)
+    letters = [" ".join(text.split()) for text in (asked.text, asked.html)]
+    page = render_request(bench.connection, request)
+    said = "an AP(HIGH) not worse than that of v1 by more than 0.300 was enough"
+    told = {
+        "request, first lines": "as a refresh: not worse was enough" in page.partition("## ")[0],
+        "request and the card in it": page.count(said) == 2,
+        "card": said in render_card(bench.connection, "v2"),
+        "registry": "| promote (refresh) |" in render_registry(bench.connection),
+        "mail": all("not worse than the deployed model (at most 0.300" in text for text in letters),
+        "French mail": "moins bon que le modèle déployé (de 0,300" in " ".join(demanded.text.split()),
+    }
+    assert told == dict.fromkeys(told, mode == "refresh")
 
 
 # The page
