@@ -159,6 +159,13 @@ def test_an_unknown_estimator_or_hyperparameter_is_named_with_those_there_are():
     "name, parameters",
     [
         ("random_forest", {"n_estimators": -1}),
+        ("voting", {"random_forest__n_estimators": -1}),
+        ("stacking", {"hist_gradient_boosting__max_iter": -1}),
+        ("stacking", {"final_estimator__C": -1}),
+        ("voting", {"random_forest": 5}),
+        ("voting", {"voting": "hard"}),
+        ("voting", {"estimators": []}),
+        ("voting", dict.fromkeys(("random_forest", "logistic_regression", "hist_gradient_boosting"), "drop")),
         ("voting", {"estimators": [["a"]]}),
         ("voting", {"estimators": [["a", "b", "c"]]}),
         ("voting", {"random_forest": 5, "random_forest__n_estimators": 10}),
@@ -170,13 +177,8 @@ def test_a_value_an_estimator_cannot_take_is_refused_in_words(name, parameters):
         build_estimator(name, parameters, random_state=1, threads=1)
 
 
-def test_a_value_refused_only_while_fitting_is_an_error_of_the_parameters(dataset):
-    with pytest.raises(InvalidParametersError, match="voting cannot be fitted to 1200 rows"):
-        fit_pipeline(dataset.training, configuration("voting", random_forest__n_estimators=-1))
-
-
 def test_a_combination_scikit_learn_cannot_fit_is_an_error_of_the_parameters(dataset):
-    with pytest.raises(InvalidParametersError, match="mlp cannot be fitted"):
+    with pytest.raises(InvalidParametersError, match="mlp cannot be fitted to 1200 rows"):
         fit_pipeline(dataset.training, configuration("mlp", early_stopping=True))
 
 

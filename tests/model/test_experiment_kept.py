@@ -34,6 +34,20 @@ def choose(bench: Workbench, experiment_id: int | None, **fields) -> str:
     return apply_choice(bench.connection, bench.store, replace(ORDER, **fields), experiment_id)
 
 
+def test_an_experiment_fits_no_more_rows_than_a_training(bench):
+    training = bench.settings.training.model_copy(update={"maximum_rows": 300})
+    bounded = replace(bench, settings=bench.settings.model_copy(update={"training": training}))
+    one, other = run(bench, run_id="all"), run(bounded, run_id="bounded")
+    assert (one.facts["maximum_rows"], other.facts["maximum_rows"]) == (200_000, 300)
+    losses = [[contender["measures"]["log_loss"] for contender in made.contenders] for made in (one, other)]
+    assert losses[0] != losses[1]
+    with bench.connection:
+        newest = render_comparison(bench.connection)
+    for page in (newest, render_html(other)):
+        assert "Each fit took 300 of " in page
+    assert "Each fit took" not in render_html(one)
+
+
 def test_an_experiment_is_kept_with_its_pages_and_a_repeat_finds_it(bench):
     made = run(bench)
     assert run(bench) == made

@@ -248,6 +248,18 @@ def test_the_registry_tells_who_let_a_version_in(visit):
     assert "by devops" in page
 
 
+@pytest.mark.parametrize("bar, refresh", [(-0.02, True), (0, False)])
+def test_a_refresh_is_said_to_have_been_one(bench, visit, bar, refresh):
+    check = {"name": "AP(HIGH) minus champion's", "slice": "all", "n": 5, "value": 0.01, "threshold": bar, "baseline": "v1",
+             "ci": [-0.01, 0.03], "verdict": "pass"}  # fmt: skip
+    change(bench, "UPDATE future_skills_ops.evaluation SET champion_version = 'v1', checks = checks || %s", json.dumps([check]))
+    with visit() as browser:
+        model, registry = text_of(browser.get("/model")), text_of(browser.get("/registry"))
+    assert ("Judged as a refresh: to be promoted its AP(HIGH) had to be not worse than that of v1 by more" in model) is refresh
+    assert ("● promote refresh" in registry) is refresh
+    assert ("● promote" in registry) is True
+
+
 def test_a_version_of_other_libraries_is_told_in_the_words_of_the_registry(bench, visit):
     def told() -> tuple[str, str]:
         return text_of(browser.get("/registry")), text_of(browser.get("/model?version=v1"))

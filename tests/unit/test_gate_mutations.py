@@ -65,11 +65,12 @@ def answers(module: types.ModuleType, *, with_words: bool) -> list[object]:
     for case in CASES:
         try:
             judgement = module.judge(copy.deepcopy(case.metrics), case.thresholds, **case.asked())
+            refresh = module.refresh_rule([check.to_dict() for check in judgement.checks], "v1")
         except Exception as error:
             said.append(type(error))
             continue
         failing = tuple((check.name, check.baseline) for check in judgement.checks if check.verdict == "fail")
-        said.append((judgement.verdict, failing, judgement.summary if with_words else ""))
+        said.append((judgement.verdict, failing, refresh, judgement.summary if with_words else ""))
     return said
 
 

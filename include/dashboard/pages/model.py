@@ -15,7 +15,7 @@ from future_skills.domain import Verdict
 from future_skills.ledger.realised import performance_of
 from future_skills.ledger.versions import champion
 from future_skills.model.evaluation_report import POPULATIONS, TARGETS
-from future_skills.model.gate import allowed_loss
+from future_skills.model.gate import refresh_rule
 from future_skills.model.libraries import deployable_here
 from future_skills.registry.card import LABELS, render_card
 from future_skills.registry.story import tell_version
@@ -97,7 +97,7 @@ def model(
         checks=sorted(story.evaluation.checks or [], key=lambda check: list(CHECKS).index(check["verdict"]))
         if story.evaluation
         else [],
-        allowed_loss=allowed_loss(story.evaluation.checks or []) if story.evaluation else None,
+        refresh=refresh_rule(story.evaluation.checks or [], story.evaluation.champion_version) if story.evaluation else "",
         outcomes=CHECKS,
         check_in_words=check_in_words,
         deployable_here=deployable_here,

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -144,7 +144,22 @@ def build_estimator(name: str, parameters: Mapping[str, Any], *, random_state: i
         raise InvalidParametersError(f"{name}: a hyperparameter is no finite number, or nothing that JSON can say.") from None
     try:
         estimator.set_params(**parameters)
-        estimator._validate_params()  # scikit-learn's own check, before hours of fitting rather than after
+        _require_workable(estimator)
     except UNWORKABLE as error:
         raise InvalidParametersError(f"{name} refuses its hyperparameters: {first_line(error)}") from None
     return estimator
+
+
+def _require_workable(estimator: Any) -> None:
+    """Scikit-learn's own check of an estimator and of those it combines, before hours of fitting rather than after."""
+    members = dict(getattr(estimator, "estimators", {"itself": estimator}))
+    for name, member in members.items():
+        if member != "drop" and not isinstance(member, BaseEstimator):
+            raise ValueError(f"{name} has to be an estimator or 'drop', not {member!r}.")
+    if all(member == "drop" for member in members.values()):
+        raise ValueError("There is no estimator left to combine.")
+    for part in (estimator, *estimator.get_params().values()):
+        if isinstance(part, BaseEstimator):
+            part._validate_params()
+    if not hasattr(estimator, "predict_proba"):
+        raise ValueError("It would give levels without probabilities.")

@@ -210,6 +210,7 @@ class Ground:
             "folds": plan.folds,
             "random_state": plan.random_state,
             "threads": plan.threads,
+            "maximum_rows": plan.maximum_rows,
         }
 
 

@@ -83,6 +83,17 @@ def allowed_loss(checks: Sequence[Mapping[str, Any]]) -> float | None:
     return -bars[0] if bars and bars[0] < 0 else None
 
 
+def refresh_rule(checks: Sequence[Mapping[str, Any]], champion: str | None) -> str:
+    """What a version that was judged as a refresh had to reach, in a sentence; empty for any other."""
+    loss = allowed_loss(checks)
+    if loss is None:
+        return ""
+    return (
+        f"Judged as a refresh: to be promoted its AP(HIGH) had to be not worse than that of {champion} by more than {loss:.3f}, "
+        "at the lower end of the difference's interval; it did not have to be better."
+    )
+
+
 def _contract(metrics: dict[str, Any]) -> Iterator[Check]:
     """Every headline is a finite number, unless there was nothing to measure at all, or no HIGH row for AP(HIGH)."""
     overall = metrics["overall"]
@@ -170,7 +181,7 @@ def _comparison(metrics: dict[str, Any], thresholds: GateSettings, mode: str) ->
         if name == "ap_high":
             verdict = "fail" if ci is None or ci[1] < 0 else "pass"
         champion = metrics["comparison"].get("champion", "champion")
-        title = COMPARED if name == "ap_high" else f"{label} minus champion's"
+        title = f"{label} minus champion's"
         bar = _bar(thresholds, mode)
         checks.append(Check(title, "all", metrics["rows"], difference["difference"], bar, champion, ci, verdict))
     return checks

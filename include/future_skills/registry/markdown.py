@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from future_skills.config import TEMPLATE_FOLDER
 from future_skills.model.baselines import BASELINE_NAMES
-from future_skills.model.gate import allowed_loss
+from future_skills.model.gate import allowed_loss, refresh_rule
 
 UNKNOWN_ACCURACY = "agreement with the rules, accuracy unknown"
 """Beside every figure that was measured against bootstrap labels."""
@@ -63,4 +63,5 @@ def markdown_environment() -> Environment:
     )
     environment.filters.update(cell=_cell, name=_name, number=_number, signed=_signed, interval=_interval)
     environment.globals.update(unknown_accuracy=UNKNOWN_ACCURACY, baseline_names=BASELINE_NAMES, allowed_loss=allowed_loss)
+    environment.globals.update(refresh_rule=refresh_rule)
     return environment

@@ -78,14 +78,14 @@ def test_whoever_signs_reads_that_not_worse_was_enough(bench, mode):
     asked, demanded = (approval_request(one, request, "http://x")[0] for one in settings)
     letters = [" ".join(text.split()) for text in (asked.text, asked.html)]
     page = render_request(bench.connection, request)
-    said = "an AP(HIGH) not worse than that of v1 by more than 0.300 was enough"
+    said = "its AP(HIGH) had to be not worse than that of v1 by more than 0.300"
     told = {
         "request, first lines": "as a refresh: not worse was enough" in page.partition("## ")[0],
         "request and the card in it": page.count(said) == 2,
         "card": said in render_card(bench.connection, "v2"),
         "registry": "| promote (refresh) |" in render_registry(bench.connection),
-        "mail": all("not worse than the deployed model (at most 0.300" in text for text in letters),
-        "French mail": "moins bon que le modèle déployé (de 0,300" in " ".join(demanded.text.split()),
+        "mail": all("not worse than the deployed model by more than 0.300 of" in text for text in letters),
+        "French mail": "moins bon que le modèle déployé de plus de 0,300" in " ".join(demanded.text.split()),
     }
     assert told == dict.fromkeys(told, mode == "refresh")
 
