@@ -29,7 +29,7 @@ from future_skills.model.libraries import library_versions
 from future_skills.model.recommendation import RULE, dependencies, interpretability
 
 PREPROCESSINGS = ("target", "onehot")
-LONGEST_MINUTES = 12.0
+LONGEST_MINUTES = 60.0
 
 
 def kept(folder: Path, measure: Measure, ground: Ground, plan: Plan, contender: Contender, dataset: Dataset) -> Finding:
