@@ -25,6 +25,16 @@ def company(hr):
     return hr
 
 
+@pytest.mark.parametrize("feature_set", ["core", "extended"])
+def test_a_chain_can_learn_from_decisions_alone(company, store, keys, settings, feature_set):
+    training = settings.training.model_copy(update={"implicit_ratio": 0.0})
+    settings = settings.model_copy(update={"gate": GateSettings(resamples=200), "training": training})
+    chain = run_chain(company, store, keys, settings, feature_set=feature_set, **FOREST)
+    assert chain.version.facts["rows"] == {"decided": 600, "implicit": 0}
+    assert chain.evaluation.verdict == "promote"
+    assert (chain.batch.state, chain.batch.counts["inserted"]) == ("published", 30 * 60)
+
+
 def test_a_whole_chain_and_an_unchanged_second_one(company, store, keys, settings):
     settings = settings.model_copy(
         update={"gate": GateSettings(resamples=500), "prediction": PredictionSettings(shards=3, smallest_shard=1)}
