@@ -37,7 +37,7 @@ def test_a_candidate_names_the_exact_artefact_and_the_champion_it_was_compared_w
     request = candidate(bench, 2)
     assert (request.version, request.champion_version, request.state) == ("v2", "v1", "requested")
     assert request.digest == get_version(bench.connection, "v2").digest
-    assert set(request.metrics) == {"overall", "baselines", "comparison", "accuracy_known"}
+    assert set(request.metrics) == {"allowed_loss", "overall", "baselines", "comparison", "accuracy_known"}
 
 
 def test_only_what_was_judged_against_the_deployed_model_becomes_a_candidate(bench):
