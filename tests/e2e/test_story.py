@@ -229,6 +229,7 @@ def test_a_model_goes_into_production_and_back(people, installation):
     wait_for_run(installation, PREDICTION, after=predicted)  # the new dataset, by v1
 
     body = wait_for_mail(installation, "drh.one@example.com", "Your approval is needed: model v2")
+    assert "It was judged as a refresh: it only had to be not worse than the deployed model" in " ".join(body.split())
     (link,) = re.findall(rf"{installation.address}/\S+/required_actions\S*", body)
     wait_for_question(installation)
     for user in ("scientist", "devops", "developer"):
@@ -238,6 +239,7 @@ def test_a_model_goes_into_production_and_back(people, installation):
     page.get_by_text("Shall model v2 predict from now on?").first.wait_for()
     digest = record(installation, "SELECT digest FROM future_skills_ops.approval WHERE version = 'v2' LIMIT 1")["digest"]
     assert page.get_by_text(digest[:12]).count()
+    assert page.get_by_text("as a refresh: not worse was enough").count()
     people.keep(page, "drh.one-reads")
     page.locator("[name=element_reason]").fill("better ranked, seen in the committee")
     with page.expect_response(lambda answer: answer.request.method == "PATCH") as answered:
