@@ -62,6 +62,6 @@ def markdown_environment() -> Environment:
         autoescape=False,  # noqa: S701 - Markdown; the cell filter makes values inert
     )
     environment.filters.update(cell=_cell, name=_name, number=_number, signed=_signed, interval=_interval)
-    environment.globals.update(unknown_accuracy=UNKNOWN_ACCURACY, baseline_names=BASELINE_NAMES, allowed_loss=allowed_loss)
-    environment.globals.update(refresh_rule=refresh_rule)
+    environment.globals.update(unknown_accuracy=UNKNOWN_ACCURACY, baseline_names=BASELINE_NAMES)
+    environment.globals.update(allowed_loss=allowed_loss, refresh_rule=refresh_rule)
     return environment
