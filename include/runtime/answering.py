@@ -1,6 +1,8 @@
 """`make promote`: an HR manager reads what is asked, and answers it, from the terminal."""
 
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from future_skills.registry.approvals import LONGEST_REASON
@@ -12,6 +14,9 @@ from runtime.options import OptionsError
 PROMOTION = "future_skills_promotion"
 OPTIONS = {"approve": "Approve", "reject": "Reject"}
 SHORTEST_DIGEST = 12
+ASKED_SECONDS = 15
+"""How long a question has to be asked before it is answered from here. Airflow 3.3 notices some five seconds later that the
+asking task's process has ended; an answer that comes meanwhile is forgotten, and the same is asked anew."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,16 @@ def answer_approval(api: AirflowApi, options: CommandOptions) -> str | None:
         return None
     reason = stated_reason(options)
     require_unpaused(api, PROMOTION)
+    time.sleep(still_too_early(question.asked, datetime.now(UTC)))
     if not api.answer(question.asked, OPTIONS[options.answer], {"reason": reason}):
         raise CommandError("Somebody else has just answered it: see `make registry`.")
     return str(question.asked["task_instance"]["dag_run_id"])
+
+
+def still_too_early(asked: dict[str, Any], now: datetime) -> float:
+    """Seconds until a question may be answered, ASKED_SECONDS at most even where this machine's clock is late."""
+    age = (now - datetime.fromisoformat(asked["created_at"])).total_seconds()
+    return min(max(ASKED_SECONDS - age, 0), ASKED_SECONDS)
 
 
 def _question(api: AirflowApi, asked: dict[str, Any]) -> Question:

@@ -21,7 +21,7 @@ from runtime.state import State
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 STEP_SECONDS = 900
-ASKED_SECONDS = 5
+ASKED_SECONDS = 15
 """An answer that comes before Airflow has seen the asking process end is lost: it takes the task for killed, and asks again."""
 ENDED = {"success", "failed"}
 PROMOTION, DEPLOYMENT, PREDICTION = (f"future_skills_{name}" for name in ("promotion", "deployment", "prediction"))

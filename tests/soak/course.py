@@ -20,7 +20,7 @@ from support.ends import HR
 
 PROMOTION, WATCH = "future_skills_promotion", "future_skills_watch"
 POLL_SECONDS, QUIET_SECONDS, WEEK_SECONDS = 0.2, 5.0, 1_200
-READ_BEFORE_ANSWERING = 5.0
+READ_BEFORE_ANSWERING = 15.0
 """Seconds that a person needs; Airflow loses an answer that comes with the question."""
 INSTANCES = (
     "SELECT dag_id, task_id, run_id, map_index, try_number, pid, state FROM task_instance"

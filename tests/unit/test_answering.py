@@ -2,11 +2,12 @@
 
 import json
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from runtime.airflow_api import AirflowApi
-from runtime.answering import Question, answer_approval, choose, stated_reason
+from runtime.answering import Question, answer_approval, choose, stated_reason, still_too_early
 from runtime.command_options import CommandOptions
 from runtime.following import CommandError
 from runtime.options import OptionsError
@@ -73,6 +74,13 @@ def test_a_reason_that_would_not_be_kept_is_refused_before_the_answer(reason, to
     with pytest.raises(OptionsError, match=told):
         stated_reason(CommandOptions(reason=reason))
     assert stated_reason(CommandOptions(reason=" " + "x" * 2_000)) == "x" * 2_000
+
+
+@pytest.mark.parametrize("age, wait", [(0, 15), (5, 10), (15, 0), (3_600, 0), (-60, 15)])
+def test_an_answer_waits_until_airflow_would_not_forget_it(age, wait):
+    now = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    asked = {"created_at": (now - timedelta(seconds=age)).isoformat().replace("+00:00", "Z")}
+    assert still_too_early(asked, now) == wait
 
 
 @contextmanager
