@@ -15,14 +15,13 @@ import httpx
 import pytest
 
 from future_skills.database import connect, fetch_row, fetch_rows, fetch_value
+from runtime.answering import ASKED_SECONDS
 from runtime.postgres import reached_server
 from runtime.state import State
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1_800)]
 
 STEP_SECONDS = 900
-ASKED_SECONDS = 15
-"""An answer that comes before Airflow has seen the asking process end is lost: it takes the task for killed, and asks again."""
 ENDED = {"success", "failed"}
 PROMOTION, DEPLOYMENT, PREDICTION = (f"future_skills_{name}" for name in ("promotion", "deployment", "prediction"))
 RETRAINING, EXPORT = "future_skills_retraining", "future_skills_export"

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.database import HRDatabaseDownError, connect, execute, fetch_rows, fetch_value
 from future_skills.hr.loader import load_company
+from runtime.answering import ASKED_SECONDS
 from runtime.chain import RETRAINING
 from soak.installation import Installation
 from soak.killing import Kill, strike
@@ -20,8 +21,6 @@ from support.ends import HR
 
 PROMOTION, WATCH = "future_skills_promotion", "future_skills_watch"
 POLL_SECONDS, QUIET_SECONDS, WEEK_SECONDS = 0.2, 5.0, 1_200
-READ_BEFORE_ANSWERING = 15.0
-"""Seconds that a person needs; Airflow loses an answer that comes with the question."""
 INSTANCES = (
     "SELECT dag_id, task_id, run_id, map_index, try_number, pid, state FROM task_instance"
     " WHERE state IN ('running', 'awaiting_input')"
@@ -84,7 +83,7 @@ class Course:
         waiting = [instance["run_id"] for instance in instances if instance["state"] == "awaiting_input"]
         for run_id in waiting:
             self.asked.setdefault(run_id, time.monotonic())
-        if not any(time.monotonic() - self.asked[run_id] > READ_BEFORE_ANSWERING for run_id in waiting):
+        if not any(time.monotonic() - self.asked[run_id] > ASKED_SECONDS for run_id in waiting):
             return
         with suppress(httpx.HTTPError):
             for question in self.installation.manager.open_questions(PROMOTION):

@@ -80,6 +80,7 @@ def model(
         return page(request, "model_none", "model")
     story = tell_version(connection, name)
     metrics = story.evaluation.metrics if story.evaluation else None
+    checks = (story.evaluation.checks or []) if story.evaluation else []
     charts: dict[str, Chart] = evaluation_charts(metrics) if metrics else {}
     return page(
         request,
@@ -94,10 +95,8 @@ def model(
         populations=POPULATIONS,
         targets=TARGETS,
         verdicts=VERDICTS,
-        checks=sorted(story.evaluation.checks or [], key=lambda check: list(CHECKS).index(check["verdict"]))
-        if story.evaluation
-        else [],
-        refresh=refresh_rule(story.evaluation.checks or [], story.evaluation.champion_version) if story.evaluation else "",
+        checks=sorted(checks, key=lambda check: list(CHECKS).index(check["verdict"])),
+        refresh=refresh_rule(checks, story.evaluation.champion_version if story.evaluation else None),
         outcomes=CHECKS,
         check_in_words=check_in_words,
         deployable_here=deployable_here,

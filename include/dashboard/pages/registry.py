@@ -13,6 +13,7 @@ from future_skills.config import read_sql
 from future_skills.database import fetch_rows
 from future_skills.ledger.training_default import chosen_default
 from future_skills.ledger.versions import champion
+from future_skills.model.gate import allowed_loss
 from future_skills.model.libraries import deployable_here
 from future_skills.registry.approvals import open_requests
 from future_skills.registry.comparison import compare_versions
@@ -47,6 +48,7 @@ def registry(request: Request, connection: Ledger, number: Annotated[PageNumber,
         chosen=chosen_default(connection),
         verdicts=VERDICTS,
         events=EVENTS,
+        allowed_loss=allowed_loss,
         deployable_here=deployable_here,
     )
 

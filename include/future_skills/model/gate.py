@@ -174,14 +174,13 @@ def _comparison(metrics: dict[str, Any], thresholds: GateSettings, mode: str) ->
     if not metrics["comparison"]:
         return []
     checks = []
-    for name, label in (("ap_high", "AP(HIGH)"), ("macro_f1", "macro-F1")):
+    for name, title in (("ap_high", COMPARED), ("macro_f1", "macro-F1 minus champion's")):
         difference = metrics["comparison"][name]
         ci = difference["ci"]
         verdict: CheckVerdict = "info"
         if name == "ap_high":
             verdict = "fail" if ci is None or ci[1] < 0 else "pass"
         champion = metrics["comparison"].get("champion", "champion")
-        title = f"{label} minus champion's"
         bar = _bar(thresholds, mode)
         checks.append(Check(title, "all", metrics["rows"], difference["difference"], bar, champion, ci, verdict))
     return checks

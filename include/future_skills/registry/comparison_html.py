@@ -9,7 +9,7 @@ from plotly.offline import get_plotlyjs
 from future_skills.config import TEMPLATE_FOLDER
 from future_skills.ledger.experiments import ExperimentRow
 from future_skills.model.recommendation import RULE
-from future_skills.registry.comparison_page import table_rows
+from future_skills.registry.comparison_page import table_rows, training_rows
 
 BLUE, GREY, ORANGE = "#2f6fab", "#8a8f98", "#d9822b"
 LAYOUT = {"template": "plotly_white", "margin": {"l": 60, "r": 20, "t": 40, "b": 40}, "showlegend": False}
@@ -27,6 +27,7 @@ def render_html(experiment: ExperimentRow) -> str:
         experiment=experiment,
         rows=rows,
         rule=RULE,
+        **training_rows(experiment),
         script=get_plotlyjs(),
         figures=[_markup(figure) for figure in figures],
     )

@@ -29,6 +29,12 @@ def table_rows(experiment: ExperimentRow) -> list[dict[str, Any]]:
     return sorted(rows, key=lambda row: -row["measures"]["ap_high"]["value"] if row["measures"] else 1.0)
 
 
+def training_rows(experiment: ExperimentRow) -> dict[str, int]:
+    """How many training rows there were (`rows_there`), and how many of them a fit took (`fitted`)."""
+    there = experiment.facts["decided"] + experiment.facts["implicit"]
+    return {"rows_there": there, "fitted": min(there, experiment.facts.get("maximum_rows") or there)}
+
+
 def render_comparison(connection: Connection) -> str:
     """The page as Markdown: the newest experiment, or that there is none; and what the next trainings use."""
     experiment = newest_experiment(connection)
@@ -40,6 +46,7 @@ def render_comparison(connection: Connection) -> str:
             rows=table_rows(experiment) if experiment else [],
             chosen=chosen_default(connection),
             rule=RULE,
+            **(training_rows(experiment) if experiment else {}),
         )
     )
 

@@ -1,7 +1,6 @@
 -- A page of the registry, newest first: each version with its newest evaluation, its newest approval event and its deployments.
 SELECT version.version, version.estimator, version.preprocessing, version.feature_set, version.label_source, version.created_at,
-       version.requested_by, version.libraries, evaluation.verdict,
-       evaluation.checks @? '$[*] ? (@.name == "AP(HIGH) minus champion''s" && @.threshold < 0)' AS refresh,
+       version.requested_by, version.libraries, evaluation.verdict, evaluation.checks,
        evaluation.evaluated_at, evaluation.population,
        evaluation.metrics -> 'rows' AS rows, evaluation.metrics -> 'roles' AS roles,
        evaluation.metrics #> '{overall,ap_high}' AS ap_high, evaluation.metrics #> '{overall,macro_f1}' AS macro_f1,
