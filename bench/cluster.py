@@ -62,7 +62,7 @@ def site(**chosen: str) -> Iterator[Site]:
     The settings of the product are in this process's environment meanwhile, with those `chosen`.
     """
     with ExitStack() as stack:
-        home = Path(tempfile.mkdtemp(prefix="future-skills-cluster-"))  # not in a private folder: PostgreSQL may be another user
+        home = Path(tempfile.mkdtemp(prefix="future-skills-cluster-"))
         stack.callback(shutil.rmtree, home, ignore_errors=True)
         state, port = State(home), free_port()
         state.create()

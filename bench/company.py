@@ -30,7 +30,7 @@ KEYS = {"signing_keys": {"bench": "0123456789abcdef" * 2}, "signing_key_id": "be
 @contextmanager
 def installed(company: Company, **chosen: Any) -> Iterator[tuple[str, Connection, Settings]]:
     """A server with the company and an empty ledger, removed at the end: its DSN, a connection, settings with those `chosen`."""
-    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))  # not in a private folder: the server may run as another user
+    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))
     settings = Settings(store_uri=str(home / "store"), **{**KEYS, **chosen})
     try:
         with embedded_server(home / "postgres") as databases, closing(connect(databases["hr"])) as connection:

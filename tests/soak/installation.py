@@ -21,7 +21,8 @@ from future_skills.store.artifacts import Store
 from runtime.airflow_api import CONSUMERS_FIRST, AirflowApi
 from runtime.environment import LOOPBACK, airflow_environment, product_environment
 from runtime.mail_sink import mail_sink
-from runtime.postgres import embedded_server, start_server
+from runtime.postgres import embedded_server
+from runtime.postgres_server import start_server
 from runtime.processes import Processes, airflow_processes, run_module
 from runtime.state import State
 

