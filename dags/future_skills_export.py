@@ -9,6 +9,7 @@ from airflow.sdk import Param, dag, task
 
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments
+from orchestration.mails import refusal_mailed
 from orchestration.orders import as_of, requested_by
 
 
@@ -30,7 +31,7 @@ def future_skills_export():
         from future_skills.dataset.validation import validate_dataset
 
         facts = {"origin": "manual", "requested_by": requested_by(dag_run), "dag_run_id": dag_run.run_id, "to_look_at": True}
-        with resources() as work:
+        with resources() as work, refusal_mailed(work):
             row = validate_dataset(work.connection, work.store, work.settings, dataset_id, **facts)
         return {
             "uri": row.uri,

@@ -68,7 +68,7 @@ def future_skills_prediction():
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def audit(*, ti) -> str:
-        from future_skills.alerts.audit_mails import audit_alarm
+        from future_skills.alerts.data_refusals import audit_alarm
         from future_skills.prediction.audit import AuditFailedError, audit_batch
         from orchestration.mails import send
 

@@ -18,6 +18,7 @@ from orchestration.assets import CANDIDATE, DATASET
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
 from orchestration.forms import RETRAINING_FORM
+from orchestration.mails import refusal_mailed
 from orchestration.measures import tell
 from orchestration.orders import as_of, requested_by, retraining_order
 
@@ -45,7 +46,7 @@ def future_skills_retraining():
 
         order = retraining_order(dag_run, params)
         facts = {"origin": order.origin, "requested_by": order.requested_by, "dag_run_id": dag_run.run_id}
-        with resources() as work:
+        with resources() as work, refusal_mailed(work):
             row = validate_dataset(work.connection, work.store, work.settings, dataset_id, **facts)
         rows = {"decided": row.decided_rows, "implicit": row.implicit_rows, "quarantined": row.quarantined}
         tell("dataset", {"chain": row.dataset_id}, rows)
@@ -109,7 +110,8 @@ def future_skills_retraining():
 
     @task
     def investigate(*, ti) -> str:
-        from future_skills.alerts.messages import gate_rejection
+        from future_skills.alerts.data_refusals import gate_rejection
+        from future_skills.dataset.lost_decisions import lost_since_training
         from future_skills.ledger.versions import get_evaluation
         from future_skills.registry.candidates import explain_verdict
         from orchestration.mails import send
@@ -117,7 +119,8 @@ def future_skills_retraining():
         with resources() as work:
             evaluation = get_evaluation(work.connection, ti.xcom_pull(task_ids="evaluate"))
             if evaluation.verdict == "reject":
-                send(work, gate_rejection(work.settings, evaluation))
+                lost = lost_since_training(work.connection, work.store, evaluation)
+                send(work, gate_rejection(work.settings, evaluation, lost))
             return explain_verdict(work.connection, evaluation.evaluation_id)
 
     gate(evaluate(train(validate(export())))) >> [register_candidate(), keep(), investigate()]

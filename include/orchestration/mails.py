@@ -1,6 +1,8 @@
 """Mails from tasks: into the outbox, then out at once; a mail server that is down is the watch DAG's to try again."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from psycopg2.extensions import connection as HRConnection
@@ -23,6 +25,19 @@ def send(work: Resources, mails: list[Any]) -> None:
     with work.connection:
         enqueue(work.connection, mails)
     send_waiting(work.connection, work.settings)
+
+
+@contextmanager
+def refusal_mailed(work: Resources) -> Iterator[None]:
+    """Mail that a dataset is refused since HR's decisions are fewer, beside the failure that the error makes of the task."""
+    from future_skills.alerts.data_refusals import dataset_refused
+    from future_skills.dataset.validation import DatasetRejectedError
+
+    try:
+        yield
+    except DatasetRejectedError as refusal:
+        send(work, dataset_refused(work.settings, refusal))
+        raise
 
 
 def send_waiting(connection: HRConnection, settings: Settings) -> "SendSummary":

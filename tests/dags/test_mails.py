@@ -5,9 +5,11 @@ import json
 import pytest
 
 from future_skills.database import execute, fetch_rows
+from future_skills.domain import SIGNATURE
 from orchestration.hr_connections import hr_connection_json
 from support.mailbox import DyingAfterData, Inbox, Slow, free_port, serving
 from support.outbox import later
+from support.snapshots import exported
 
 
 def waiting(hr):
@@ -58,6 +60,25 @@ def test_what_no_address_takes_is_told_to_devops_and_shown(run_dag, installation
     assert subjects == ["Failed: future_skills_export.validate", "1 mail could not be delivered"]
     assert all(recipients == ["devops@example.com"] for recipients, _ in box.mails)
     assert "550 no such person" in box.mails[1][1].get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize("dag_id", ["export", "retraining"])
+def test_decisions_that_became_echoes_are_told_to_whoever_can_stop_it(
+    run_dag, installation, store, settings, monkeypatch, dag_id
+):
+    exported(installation, store, settings)
+    execute(
+        installation, "UPDATE future_skills_hrinvestmentrecommendation SET rationale = 'x' || %s WHERE id <= 700", (SIGNATURE,)
+    )
+    installation.commit()
+    with serving(Inbox()) as box:
+        monkeypatch.setenv("MAIL__PORT", str(box.port))
+        assert run_dag(dag_id).tasks["validate"] == "failed"
+    told = {recipients[0]: message for recipients, message in box.mails if "fell from 900 to 200" in str(message["Subject"])}
+    assert set(told) == {"scientist@example.com", "drh@example.com", "devops@example.com"}
+    assert "700 of them became echoes" in " ".join(told["drh@example.com"].get_body(("plain",)).get_content().split())
+    (failure,) = [message for _, message in box.mails if str(message["Subject"]).startswith("Failed")]
+    assert "700 of the 900 decisions" in failure.get_body(("plain",)).get_content()
 
 
 def test_the_watch_that_fails_every_half_hour_is_mailed_once_a_day(run_dag, installation, monkeypatch):

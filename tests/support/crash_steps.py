@@ -6,9 +6,10 @@ Every step finds what it works on in the ledger or the store, as a retried task 
 from collections.abc import Callable
 from dataclasses import replace
 
+from future_skills.alerts.data_refusals import gate_rejection
 from future_skills.alerts.drift_mails import drift_mails
 from future_skills.alerts.mail import Mail
-from future_skills.alerts.messages import approval_request, deployment_notice, deployment_wanted, gate_rejection, weekly_digest
+from future_skills.alerts.messages import approval_request, deployment_notice, deployment_wanted, weekly_digest
 from future_skills.alerts.outbox import enqueue, send_outbox
 from future_skills.database import fetch_value
 from future_skills.dataset.export import export_dataset
@@ -102,7 +103,7 @@ def gate(bench: Workbench) -> None:
 
 def investigate(bench: Workbench) -> None:
     """As if the gate had rejected the version."""
-    _send(bench, gate_rejection(bench.settings, _evaluation(bench)))
+    _send(bench, gate_rejection(bench.settings, _evaluation(bench), None))
 
 
 def _send(bench: Workbench, mails: list[Mail]) -> None:

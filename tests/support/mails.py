@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from future_skills.alerts import messages
-from future_skills.alerts.audit_mails import audit_alarm
+from future_skills.alerts.data_refusals import audit_alarm, dataset_refused, gate_rejection
 from future_skills.alerts.lateness import Late
 from future_skills.alerts.mail import Mail
 from future_skills.alerts.outbox import GivenUp
 from future_skills.config import MailSettings
+from future_skills.dataset.lost_decisions import LostDecisions, ShownPredictions
+from future_skills.dataset.validation import DatasetRejectedError
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.ledger.versions import EvaluationRow
@@ -59,9 +61,18 @@ def evaluation(*, accuracy_known=True) -> EvaluationRow:
     return EvaluationRow(4, "v3", DATASET, "k", "v2", "holdout", "normal", metrics, checks, "reject", "enforce", NOW, NOW)
 
 
-def failed_audit(*unusual) -> AuditFailedError:
+SHOWN = ShownPredictions(published=1_200, overwritten=600, others=0)
+UNTOUCHED = ShownPredictions(published=1_800, overwritten=0, others=0)
+LOST = LostDecisions("dataset-a", before=1_504, now=378, echoes=1_126, shown=SHOWN)
+
+
+def refused_dataset(lost=LOST) -> DatasetRejectedError:
+    return DatasetRejectedError(DATASET, ["decisions fell from 1504 to 378 since the last dataset"], lost)
+
+
+def failed_audit(*unusual, lost=None, shown=UNTOUCHED) -> AuditFailedError:
     names = (DATASET, "v3", "all", 5, "en", 0, "planned", 100, {}, {}, None, None, NOW, None)
-    return AuditFailedError("not published", BatchRow("batch-b", *names), unusual)
+    return AuditFailedError("not published", BatchRow("batch-b", *names), unusual, lost=lost, shown=shown)
 
 
 SHIFT = LevelShift("undecided", "HIGH", 0.12, 0.395, "batch-a")
@@ -80,7 +91,8 @@ def all_mails(settings) -> dict[str, list[Mail]]:
         "drift": messages.drift_alert(settings, drift_report()),
         "data_alarm": messages.data_alarm(settings, drift_report()),
         "audit_failed": audit_alarm(settings, failed_audit(SHIFT, DELETIONS)),
-        "gate_rejection": messages.gate_rejection(settings, evaluation()),
+        "dataset_refused": dataset_refused(settings, refused_dataset()),
+        "gate_rejection": gate_rejection(settings, evaluation(), None),
         "approval_request": messages.approval_request(settings, request(), "http://airflow/approve"),
         "deployment_wanted": messages.deployment_wanted(settings, request()),
         "deployment": messages.deployment_notice(settings, "v3", "rollback", "olga", 12),

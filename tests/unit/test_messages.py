@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from future_skills.alerts import messages
-from future_skills.alerts.audit_mails import audit_alarm
+from future_skills.alerts.data_refusals import audit_alarm, gate_rejection
 from future_skills.alerts.outbox import send_outbox
 from future_skills.alerts.words import WORDS
 from future_skills.drift.columns import Problem
@@ -115,7 +115,7 @@ def test_figures_that_only_agree_with_the_rules_say_so(addressed):
     words = "agreement with the rules, accuracy unknown"
     for known in (True, False):
         asked = messages.approval_request(addressed, request(accuracy_known=known), "http://x")[0]
-        rejected = messages.gate_rejection(addressed, evaluation(accuracy_known=known))[0]
+        rejected = gate_rejection(addressed, evaluation(accuracy_known=known), None)[0]
         for one in (asked, rejected):
             assert (words in one.text and words in one.html) is not known
     assert "0.612 [0.550; 0.670]" in asked.text

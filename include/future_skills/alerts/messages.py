@@ -17,7 +17,6 @@ from future_skills.config import Settings
 from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.deployments import Kind
 from future_skills.ledger.drift_reports import DriftReportRow
-from future_skills.ledger.versions import EvaluationRow
 from future_skills.registry.approvals import ApprovalRequest
 
 LONGEST_ERROR = 4_000
@@ -80,21 +79,6 @@ def data_alarm(settings: Settings, report: DriftReportRow) -> list[Mail]:
         unknown={name: report.columns[name] for name in report.unknown_columns},
         lost=report.lost_rows,
         link=dashboard_link(settings),
-    )
-
-
-def gate_rejection(settings: Settings, evaluation: EvaluationRow) -> list[Mail]:
-    """Tell the data scientists that the gate rejected a version, with every check that failed."""
-    return render_mails(
-        settings,
-        settings.mail.data_scientists,
-        "gate_rejection",
-        "gate_rejection",
-        str(evaluation.evaluation_id),
-        evaluation=evaluation,
-        failed=[check for check in evaluation.checks or [] if check["verdict"] == "fail"],
-        accuracy_known=evaluation.metrics.get("accuracy_known", True),
-        link=dag_link(settings, "future_skills_retraining"),
     )
 
 

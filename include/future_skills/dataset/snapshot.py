@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 from psycopg2.extensions import connection as Connection
 
-from future_skills.config import read_sql
 from future_skills.database import fetch_frame, fetch_row, fetch_value
+from future_skills.dataset.lost_decisions import snapshot_sql
 from future_skills.dataset.screening import OPTIONAL_VIEWS, REJECTED_COLUMNS, screen
 from future_skills.domain import LEDGER_SCHEMA, SIGNATURE
 
@@ -66,9 +66,9 @@ def read_snapshot(connection: Connection, as_of: date) -> SnapshotReading:
     try:
         parameters = {"as_of": as_of, "signature": SIGNATURE}
         names = ("roles", "skills", "trends", "reports", "usage", "role_sizes", "decisions")
-        frames = {name: fetch_frame(connection, read_sql(f"snapshot/{name}"), parameters) for name in names}
+        frames = {name: fetch_frame(connection, snapshot_sql(name), parameters) for name in names}
         frames |= {view: _optional_view(connection, view) for view in OPTIONAL_VIEWS}
-        left_out = fetch_row(connection, read_sql("snapshot/left_out"), parameters) or {}
+        left_out = fetch_row(connection, snapshot_sql("left_out"), parameters) or {}
     finally:
         connection.rollback()
         connection.set_session(isolation_level="DEFAULT", readonly=False)

@@ -12,6 +12,7 @@ from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
 from future_skills.dataset.contract import schema_problems, size_problems
 from future_skills.dataset.files import from_csv
+from future_skills.dataset.lost_decisions import LostDecisions, find_lost_decisions
 from future_skills.dataset.reading import read_files, read_manifest
 from future_skills.dataset.role_split import assign_roles
 from future_skills.domain import FutureSkillsError
@@ -21,7 +22,12 @@ from future_skills.store.artifacts import Store
 
 
 class DatasetRejectedError(FutureSkillsError):
-    """A dataset breaks its contract: nothing is trained on it or predicted from it."""
+    """A dataset breaks its contract: nothing is trained on it or predicted from it. `lost` tells when decisions are fewer."""
+
+    def __init__(self, dataset_id: str, problems: list[str], lost: LostDecisions | None) -> None:
+        why = f" {lost}" if lost else ""
+        super().__init__(f"The dataset {dataset_id} is refused: {'; '.join(problems)}.{why} Mend the HR data, then export again.")
+        self.dataset_id, self.problems, self.lost = dataset_id, problems, lost
 
 
 def validate_dataset(
@@ -52,9 +58,9 @@ def validate_dataset(
     comparable = last.manifest if last and last.pair_scope == manifest["pair_scope"] else None
     problems = schema_problems(from_csv(contents["dataset.csv"])) + size_problems(manifest, comparable, settings.dataset)
     if problems:
-        raise DatasetRejectedError(
-            f"The dataset {dataset_id} is refused: {'; '.join(problems)}. Mend the HR data, then export again."
-        )
+        with connection:
+            lost = find_lost_decisions(connection, store, last, manifest)
+        raise DatasetRejectedError(dataset_id, problems, lost)
     rejected = from_csv(store.read(f"{uri}/quarantine.csv"))
     with connection:
         start_chain(connection, dataset_id, origin, requested_by, dag_run_id)

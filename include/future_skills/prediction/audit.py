@@ -8,9 +8,11 @@ from psycopg2.extensions import connection as Connection
 
 from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
+from future_skills.dataset.lost_decisions import LostDecisions, ShownPredictions, find_lost_decisions, shown_predictions
 from future_skills.domain import LEVELS, FutureSkillsError
 from future_skills.ledger.batches import BatchRow, ShardRow, get_batch, list_shards, newest_published
 from future_skills.ledger.chains import record_stage
+from future_skills.ledger.datasets import get_dataset
 from future_skills.prediction.monitoring import write_monitoring
 from future_skills.prediction.staging import RUN_AGAIN, create_stage, lost_shards, staged_sql
 from future_skills.store.artifacts import Store
@@ -44,11 +46,22 @@ Unusual = LevelShift | Deletions
 
 
 class AuditFailedError(FutureSkillsError):
-    """A scored batch looks wrong: it is not published. `unusual` is what may be the data's fault and is no error of a run."""
+    """A scored batch looks wrong: it is not published. `unusual` is what may be the data's fault and is no error of a run.
 
-    def __init__(self, message: str, batch: BatchRow | None = None, unusual: Sequence[Unusual] = ()) -> None:
+    `lost` tells when its dataset has fewer decisions than the one published last; `shown` what HR sees meanwhile.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        batch: BatchRow | None = None,
+        unusual: Sequence[Unusual] = (),
+        *,
+        lost: LostDecisions | None = None,
+        shown: ShownPredictions | None = None,
+    ) -> None:
         super().__init__(message)
-        self.batch, self.unusual = batch, unusual
+        self.batch, self.unusual, self.lost, self.shown = batch, unusual, lost, shown
 
 
 def audit_batch(connection: Connection, store: Store, settings: Settings, batch_id: str) -> BatchRow:
@@ -75,7 +88,11 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
         if findings:
             record_stage(connection, batch.dataset_id, "prediction", "audit failed", findings=findings)
     if findings:
-        raise AuditFailedError(f"Batch {batch_id} is not published: " + "; ".join(findings) + ".", batch, unusual)
+        message = f"Batch {batch_id} is not published: " + "; ".join(findings) + "."
+        with connection:
+            lost = _lost_decisions(connection, store, batch)
+            shown = lost.shown if lost else shown_predictions(connection, batch.horizon_years)
+        raise AuditFailedError(f"{message} {lost or shown}", batch, unusual, lost=lost, shown=shown)
     write_monitoring(store, settings, batch, shards)
     with connection:
         execute(
@@ -85,6 +102,13 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
             (json.dumps(counts), json.dumps(levels), batch_id),
         )
         return get_batch(connection, batch_id)
+
+
+def _lost_decisions(connection: Connection, store: Store, batch: BatchRow) -> LostDecisions | None:
+    """What became of the decisions behind the batch published last, when this one's dataset has fewer."""
+    last = newest_published(connection, batch.horizon_years)
+    earlier = get_dataset(connection, last.dataset_id) if last else None
+    return find_lost_decisions(connection, store, earlier, get_dataset(connection, batch.dataset_id).manifest)
 
 
 def _levels(shards: list[ShardRow]) -> dict[str, dict[str, int]]:
