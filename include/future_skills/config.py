@@ -176,7 +176,7 @@ class Settings(SettingsWithSecretFiles):
         env_nested_delimiter="__", extra="ignore", frozen=True, env_ignore_empty=True, hide_input_in_errors=True
     )
 
-    hr_dsn: SecretStr | None = Field(None, description="An existing HR database; empty: the embedded one.")
+    hr_dsn: SecretStr | None = Field(None, description="An existing HR database, percent-encoded; empty: the embedded one.")
     store_uri: str = Field("var/store", description="Artefact store: a folder, file://... or s3://...")
     signing_keys: dict[str, SecretStr] = Field(
         default_factory=dict, description='Keys that sign artefacts, as JSON: {"key id": "secret of 32 characters or more"}.'

@@ -12,6 +12,7 @@ from psycopg2.extensions import connection as Connection
 from psycopg2.extras import RealDictCursor
 
 from future_skills.domain import FutureSkillsError
+from future_skills.dsn import read_dsn, without_secrets
 
 Parameters = Mapping[str, Any] | Sequence[Any] | None
 
@@ -35,15 +36,17 @@ class HRDatabaseFullError(FutureSkillsError):
 def connect(dsn: str) -> Connection:
     """Open `dsn` (a libpq URI or keyword string) in UTC, naming ourselves to the DBA.
 
-    Raises HRDatabaseDownError, without the password, when the server does not answer.
+    Raises DsnError when it cannot be read, and HRDatabaseDownError when the server does not let us in; of the DSN both show
+    host, port and database at most.
     """
+    parts = read_dsn(dsn)
     try:
         return psycopg2.connect(dsn, application_name="future_skills", connect_timeout=10, options=f"{SESSION} {KEEPALIVE}")
-    except psycopg2.ProgrammingError:
-        raise HRDatabaseDownError("HR_DSN cannot be read: it is like postgresql://user:password@host:5432/database.") from None
     except psycopg2.OperationalError as error:
-        reason = " ".join(str(error).split()).removesuffix(".")
-        raise HRDatabaseDownError(f"The HR database cannot be reached: {reason}. Is it running, and is HR_DSN right?") from None
+        reason = without_secrets(" ".join(str(error).split()).removesuffix("."), parts)
+    except UnicodeDecodeError:
+        reason = "the server answers in words that are not UTF-8 (lc_messages)"
+    raise HRDatabaseDownError(f"The HR database cannot be reached: {reason}. Is it running, and is HR_DSN right?")
 
 
 @contextmanager

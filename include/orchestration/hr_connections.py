@@ -3,9 +3,8 @@
 import json
 from typing import Final
 
-from psycopg2.extensions import parse_dsn
-
 from future_skills.domain import FutureSkillsError
+from future_skills.dsn import read_dsn
 
 HR_DATABASE: Final = "hr_database"
 DASHBOARD_DATABASE: Final = "hr_database_dashboard"
@@ -16,15 +15,18 @@ class SeveralServersError(FutureSkillsError):
     """A DSN that names more than one server."""
 
 
-def _port(text: str) -> int:
-    if not text.isdigit():
-        raise SeveralServersError(f"HR_DSN names several servers (port {text}): name the primary alone.")
-    return int(text)
+def _port(ports: str) -> int:
+    if "," in ports:
+        raise SeveralServersError(f"HR_DSN names several servers (ports {ports}): name the primary alone.")
+    return int(ports)
 
 
-def hr_connection_json(dsn: str) -> str:
-    """An Airflow connection to the HR database for a DSN, as its environment variable holds it. Raises SeveralServersError."""
-    fields = dict(parse_dsn(dsn))
+def hr_connection_json(dsn: str, setting: str = "HR_DSN") -> str:
+    """An Airflow connection to the HR database for the DSN of a setting, as its environment variable holds it.
+
+    Raises DsnError and SeveralServersError.
+    """
+    fields = read_dsn(dsn, setting)
     known = {
         "host": fields.pop("host", None),
         "port": _port(fields.pop("port", "5432")),

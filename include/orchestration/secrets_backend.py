@@ -17,7 +17,7 @@ class HRConnections(BaseSecretsBackend):  # type: ignore[misc]  # Airflow is not
     def get_conn_value(self, conn_id: str, team_name: str | None = None) -> str | None:  # noqa: ARG002 - Airflow's signature
         """The connection as JSON; None when it is not one of ours, or its DSN is not given."""
         dsn = secret_from(os.environ, DSN_VARIABLES[conn_id]) if conn_id in DSN_VARIABLES else ""
-        return hr_connection_json(dsn) if dsn else None
+        return hr_connection_json(dsn, DSN_VARIABLES[conn_id]) if dsn else None
 
     def get_variable(self, key: str, team_name: str | None = None) -> str | None:  # noqa: ARG002 - Airflow's signature
         """No variable comes from here."""

@@ -5,10 +5,11 @@ import sys
 from contextlib import closing
 
 from psycopg2 import sql
-from psycopg2.extensions import make_dsn, parse_dsn
+from psycopg2.extensions import make_dsn
 
 from future_skills.config import Settings
 from future_skills.database import connect, execute
+from future_skills.dsn import read_dsn
 from future_skills.hr.demo import generate_company
 from future_skills.hr.loader import load_company
 from future_skills.hr.rights import grants_sql
@@ -28,8 +29,8 @@ def fill(owner_dsn: str, pipeline_dsn: str, dashboard_dsn: str) -> None:
         create_hr_tables(connection)
         load_company(connection, generate_company())
         with connection:
-            execute(connection, grants_sql(parse_dsn(pipeline_dsn)["user"]))
-            for fields in (parse_dsn(pipeline_dsn), parse_dsn(dashboard_dsn)):
+            execute(connection, grants_sql(read_dsn(pipeline_dsn)["user"]))
+            for fields in (read_dsn(pipeline_dsn), read_dsn(dashboard_dsn, "HR_DASHBOARD_DSN")):
                 statement = sql.SQL("ALTER ROLE {} PASSWORD {}")
                 execute(connection, statement.format(sql.Identifier(fields["user"]), sql.Literal(fields["password"])))
 
@@ -46,7 +47,7 @@ def prepared() -> int:
     if not (hr and dashboard and password):
         raise OptionsError(f"HR_DSN, HR_DASHBOARD_DSN and {OWNER_PASSWORD} are needed: run `make secrets`.")
     dsn = hr.get_secret_value()
-    owner = make_dsn(**{**parse_dsn(dsn), "user": OWNER, "password": password})
+    owner = make_dsn(**{**read_dsn(dsn), "user": OWNER, "password": password})
     fill(str(owner), dsn, dashboard.get_secret_value())
     print("The generated company is in place.")
     return 0

@@ -56,7 +56,9 @@ def airflow_environment(
     Without `dashboard_dsn` the dashboard says how to give it one.
     """
     passwords = secrets.passwords
-    dashboard = {"AIRFLOW_CONN_HR_DATABASE_DASHBOARD": hr_connection_json(dashboard_dsn)} if dashboard_dsn else {}
+    dashboard = (
+        {"AIRFLOW_CONN_HR_DATABASE_DASHBOARD": hr_connection_json(dashboard_dsn, "HR_DASHBOARD_DSN")} if dashboard_dsn else {}
+    )
     return {
         "PYTHONPATH": str(ROOT / "include"),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),

@@ -4,13 +4,12 @@ import argparse
 import sys
 from contextlib import closing
 
-from psycopg2.extensions import parse_dsn
-
 from future_skills.config import Settings
 from future_skills.database import connect
+from future_skills.dsn import read_dsn
 from future_skills.hr.rights import check_database, grants_sql
 from future_skills.ledger.migrate import migrate_ledger
-from runtime.options import OptionsError, database_name, ended_in_words
+from runtime.options import OptionsError, ended_in_words
 
 DEFAULT_ROLE = "future_skills"
 
@@ -23,9 +22,7 @@ def _dsn(settings: Settings) -> str:
 
 def print_grants(settings: Settings) -> int:
     """Print the script for the role of HR_DSN (default: future_skills)."""
-    if settings.hr_dsn:
-        database_name(settings.hr_dsn.get_secret_value())
-    role = parse_dsn(settings.hr_dsn.get_secret_value()).get("user") if settings.hr_dsn else None
+    role = read_dsn(settings.hr_dsn.get_secret_value()).get("user") if settings.hr_dsn else None
     print(grants_sql(role or DEFAULT_ROLE))
     return 0
 

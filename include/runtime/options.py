@@ -5,13 +5,12 @@ import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from psycopg2 import ProgrammingError
-from psycopg2.extensions import parse_dsn
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
 from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
+from future_skills.dsn import read_dsn
 from future_skills.hr.company import Company, InterchangeError
 from future_skills.hr.demo import generate_company
 from future_skills.hr.interchange import read_company
@@ -56,7 +55,9 @@ class RunOptions(SettingsWithSecretFiles):
     data: str | None = Field(None, description="demo, or a folder in the interchange format.")
     port: int = Field(8080, ge=1024, le=65_535, description="Port of the Airflow UI, on loopback.")
     hr_dashboard_dsn: SecretStr | None = Field(
-        None, description="The database of HR_DSN through the role future_skills_dashboard; empty: the dashboard reads nothing."
+        None,
+        description="The database of HR_DSN through the role future_skills_dashboard, percent-encoded; empty: the dashboard reads "
+        "nothing.",
     )
     chain_timeout: int = Field(3_600, ge=1, description="Seconds after which a chain that has not ended counts as timed out.")
     state_dir: Path = Field(ROOT / "var", description="Folder of the local state.")
@@ -64,7 +65,8 @@ class RunOptions(SettingsWithSecretFiles):
     def company_name(self, settings: Settings) -> str:
         """The company whose state this is: demo, the data folder's parent, or the existing database.
 
-        Raises OptionsError when DATA and HR_DSN are both given, or HR_DSN is no DSN; InterchangeError when DATA is no folder.
+        Raises OptionsError when DATA and HR_DSN are both given, DsnError when HR_DSN cannot be read, InterchangeError when DATA
+        is no folder.
         """
         if settings.hr_dsn is not None:
             if self.data is not None:
@@ -99,11 +101,8 @@ class RunOptions(SettingsWithSecretFiles):
 
 
 def database_name(dsn: str) -> str:
-    """The database a DSN names. Raises OptionsError, without the DSN's text, when it cannot be read."""
-    try:
-        fields = parse_dsn(dsn)
-    except ProgrammingError:
-        raise OptionsError("HR_DSN cannot be read: it is like postgresql://user:password@host:5432/database.") from None
+    """The database a DSN names. Raises DsnError, without the DSN's text, when it cannot be read."""
+    fields = read_dsn(dsn)
     return str(fields.get("dbname") or fields.get("user") or "postgres")
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from psycopg2.extensions import make_dsn, parse_dsn
+from psycopg2.extensions import make_dsn
 
 from future_skills.config import Settings
 from future_skills.database import connect, execute
 from future_skills.domain import FutureSkillsError
+from future_skills.dsn import read_dsn
 from future_skills.hr.loader import LoadSummary, load_company
 from future_skills.hr.rights import DASHBOARD_ROLE, dashboard_grants_sql
 from future_skills.hr.schema import create_hr_tables, require_hr_tables
@@ -126,7 +127,7 @@ def _run(*, once: bool) -> Outcome:
 def _dashboard_dsn(options: RunOptions, settings: Settings, hr_dsn: str) -> str | None:
     """The embedded server asks for no password; on an existing one the DBA has given the dashboard's role its own way in."""
     if settings.embedded:
-        return str(make_dsn(**{**parse_dsn(hr_dsn), "user": DASHBOARD_ROLE}))
+        return str(make_dsn(**{**read_dsn(hr_dsn), "user": DASHBOARD_ROLE}))
     return options.hr_dashboard_dsn.get_secret_value() if options.hr_dashboard_dsn else None
 
 
@@ -142,7 +143,7 @@ def _prepare_hr(hr_dsn: str, settings: Settings, company: Any) -> None:
         migrate_ledger(connection, create_schema=True)
         with connection:
             claim_company(connection, company.name)
-            execute(connection, dashboard_grants_sql(parse_dsn(hr_dsn)["user"]))
+            execute(connection, dashboard_grants_sql(read_dsn(hr_dsn)["user"]))
         loaded = load_company(connection, company)
         say(f"company {company.name}: {_loaded(loaded)}")
 

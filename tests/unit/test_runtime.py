@@ -15,6 +15,7 @@ import pytest
 from pydantic import ValidationError
 
 from future_skills.config import SQL_FOLDER, Settings
+from future_skills.dsn import DsnError
 from future_skills.hr.company import InterchangeError
 from orchestration.hr_connections import SeveralServersError, hr_connection_json
 from runtime.airflow_api import AirflowApi
@@ -51,7 +52,7 @@ def test_options_that_contradict_are_refused(tmp_path):
         RunOptions(data="demo").company_name(existing)
     with pytest.raises(InterchangeError, match="is no folder"):
         RunOptions(data=str(tmp_path / "absent")).company_name(Settings())
-    with pytest.raises(OptionsError) as refused:
+    with pytest.raises(DsnError) as refused:
         RunOptions().company_name(Settings(hr_dsn="nonsense secret"))
     assert "secret" not in str(refused.value)
 
