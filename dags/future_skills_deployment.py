@@ -69,6 +69,7 @@ def future_skills_deployment():
         from future_skills.ledger.versions import get_version
         from future_skills.registry.deployment import DeploymentOrder, promote
         from future_skills.registry.deployment_checks import require_checked
+        from future_skills.registry.pointer import named_version
         from future_skills.registry.refusals import refusals_recorded
         from orchestration.mails import send
 
@@ -79,7 +80,8 @@ def future_skills_deployment():
                 order = DeploymentOrder(version, params["kind"], actor, params["reason"] or None, request_key=dag_run.run_id)
                 deployment_id = promote(work.connection, work.store, work.keys, work.settings, order)
             row = get_version(work.connection, version)
-            send(work, deployment_notice(work.settings, version, params["kind"], actor, deployment_id))
+            pointer = named_version(work.store)
+            send(work, deployment_notice(work.settings, version, params["kind"], actor, deployment_id, pointer=pointer))
         logger.info("%s is deployed. Rows change when future_skills_prediction has run, which starts now.", version)
         outlet_events[CHAMPION].extra = {
             "chain_id": row.dataset_id,

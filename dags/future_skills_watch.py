@@ -3,8 +3,9 @@
 **send_outbox** tries again what a mail server did not take, with growing pauses, and tells DevOps what it never will.
 **check_lateness** mails DevOps when no dataset was accepted for more than a week, or when its predictions or their drift report
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
-**expire_requests** settles approvals that nobody answered, two days after their time. **check_pointer** points the HR application
-at the model the ledger says is deployed, where a crash or an edit left another. **sweep** drops staging tables and files that a
+**expire_requests** settles approvals that nobody answered, two days after their time. **check_pointer** lets the HR application's
+pointer, where there is one, name the model that is deployed, where a crash or an edit left another, and warns DevOps once of one
+that nobody asked for. **sweep** drops staging tables and files that a
 crash left behind, mails and changes of predictions older than 400 days, and old logs of our tasks (`RETENTION__TASK_LOGS`). Of
 what the ledger names it removes only files that nothing needs any more, and those only with `RETENTION__FILES`.
 """
@@ -75,10 +76,15 @@ def future_skills_watch():
 
     @task
     def check_pointer() -> str | None:
+        from future_skills.alerts.messages import pointer_warning
+        from future_skills.registry.pointer import named_version, pointer_use
         from future_skills.registry.reconciliation import set_pointer_right
+        from orchestration.mails import send
 
         with resources() as work:
-            return set_pointer_right(work.connection, work.store, work.keys, work.settings)
+            done = set_pointer_right(work.connection, work.store, work.keys, work.settings)
+            send(work, pointer_warning(work.settings, pointer_use(work.store, work.settings), named_version(work.store)))
+        return done
 
     @task
     def sweep(*, params) -> dict:

@@ -80,7 +80,8 @@ def hr(hr_dsn) -> Iterator[Connection]:
 @pytest.fixture
 def settings(tmp_path) -> Settings:
     """Settings of a small installation, whatever the environment says."""
-    return Settings(store_uri=str(tmp_path / "store"), signing_keys={"k1": "0123456789abcdef0123456789abcdef"}, threads=2)
+    keys = {"k1": "0123456789abcdef0123456789abcdef"}
+    return Settings(store_uri=str(tmp_path / "store"), signing_keys=keys, threads=2, hr_pointer="on")
 
 
 @pytest.fixture

@@ -199,6 +199,11 @@ class Settings(SettingsWithSecretFiles):
         "http://127.0.0.1:8080", pattern=r"^https?://\S+$", description="Airflow's address, for links in mails."
     )
     deploy_hook: str | None = Field(None, description="Command run after a deployment, to restart the HR application.")
+    hr_pointer: Literal["on", "off"] | None = Field(
+        None,
+        description="on: each deployment writes the files from which the HR application loads the model (docs/deployment.md says "
+        "what that risks); off: it does not; empty: off, but files that are there already are kept up to date.",
+    )
 
     training: TrainingSettings = TrainingSettings()
     dataset: DatasetSettings = DatasetSettings()

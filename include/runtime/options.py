@@ -56,8 +56,8 @@ class RunOptions(SettingsWithSecretFiles):
     port: int = Field(8080, ge=1024, le=65_535, description="Port of the Airflow UI, on loopback.")
     hr_dashboard_dsn: SecretStr | None = Field(
         None,
-        description="The database of HR_DSN through the role future_skills_dashboard, percent-encoded; empty: the dashboard reads "
-        "nothing.",
+        description="The database of HR_DSN through the role future_skills_dashboard, percent-encoded; empty: the dashboard "
+        "reads nothing.",
     )
     chain_timeout: int = Field(3_600, ge=1, description="Seconds after which a chain that has not ended counts as timed out.")
     state_dir: Path = Field(ROOT / "var", description="Folder of the local state.")
@@ -93,7 +93,11 @@ class RunOptions(SettingsWithSecretFiles):
 
     def store(self, settings: Settings) -> Store:
         """The artefact store: where STORE_URI says, else in the state folder of that company. Raises as `company_name`."""
-        return Store.open(os.environ.get("STORE_URI") or str(self.state(settings).store))
+        return Store.open(self.store_uri(settings))
+
+    def store_uri(self, settings: Settings) -> str:
+        """Where that artefact store is. Raises as `company_name`."""
+        return os.environ.get("STORE_URI") or str(self.state(settings).store)
 
     def read_company(self) -> Company:
         """The data to load into the embedded database. Raises InterchangeError."""

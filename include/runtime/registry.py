@@ -16,6 +16,8 @@ from future_skills.ledger.migrate import require_ledger
 from future_skills.registry.card import render_card
 from future_skills.registry.comparison import render_comparison
 from future_skills.registry.page import render_registry
+from future_skills.registry.pointer import named_version
+from future_skills.store.artifacts import Store
 from runtime.options import OptionsError, RunOptions, ended_in_words
 from runtime.postgres import reached_server
 
@@ -79,13 +81,13 @@ def required(command: str, names: list[str]) -> list[str]:
     return [name.strip() for name in names]
 
 
-def render(connection: Connection, command: str, names: list[str]) -> str:
-    """What a command prints. Raises UnknownVersionError."""
+def render(connection: Connection, command: str, names: list[str], pointer: str | None = None) -> str:
+    """What a command prints; `pointer` is the version that the HR application's pointer names. Raises UnknownVersionError."""
     if command == "compare":
         return render_comparison(connection, *names)
     if command == "card":
         return render_card(connection, *names)
-    return render_registry(connection)
+    return render_registry(connection, pointer)
 
 
 def main() -> int:
@@ -102,8 +104,10 @@ def main() -> int:
 def run(command: str, names: list[str]) -> int:
     """Print one page. Raises what `required` and `ledger` raise."""
     chosen = required(command, names)
-    with ledger(RunOptions(), Settings()) as connection:
-        print(aligned(render(connection, command, chosen)))
+    options, settings = RunOptions(), Settings()
+    with ledger(options, settings) as connection:
+        pointer = named_version(Store.for_reading(options.store_uri(settings)))
+        print(aligned(render(connection, command, chosen, pointer)))
     return 0
 
 

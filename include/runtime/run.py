@@ -22,6 +22,7 @@ from future_skills.hr.rights import DASHBOARD_ROLE, dashboard_grants_sql
 from future_skills.hr.schema import create_hr_tables, require_hr_tables
 from future_skills.ledger.migrate import migrate_ledger
 from future_skills.ledger.settings import claim_company
+from future_skills.registry.pointer import named_version, pointer_in_words, pointer_use
 from future_skills.store.artifacts import Store
 from future_skills.store.ownership import require_own_store
 from runtime import chain
@@ -97,6 +98,8 @@ def _run(*, once: bool) -> Outcome:
         settings = Settings()
         hr_dsn = settings.hr_dsn.get_secret_value() if settings.hr_dsn else databases["hr"]
         store = Store.open(settings.store_uri)
+        if pointer := pointer_in_words(pointer_use(store, settings), named_version(store)):
+            say(pointer)
         _prepare_hr(hr_dsn, settings, company)
         with closing(connect(hr_dsn)) as connection:
             require_own_store(connection, store)

@@ -37,6 +37,7 @@ from future_skills.registry.candidates import gate_evaluation, register_candidat
 from future_skills.registry.deployment import DeploymentOrder, promote
 from future_skills.registry.experiments import ExperimentOrder, run_experiment
 from future_skills.registry.page import write_registry
+from future_skills.registry.pointer import named_version
 from future_skills.registry.request_page import keep_request
 from support.pipeline import Workbench
 from support.prepared import SIZES
@@ -144,7 +145,8 @@ def promotion(bench: Workbench) -> None:
     version = _version(bench)
     order = DeploymentOrder(version, "deploy", "devops", None, request_key="deploy")
     deployment_id = promote(bench.connection, bench.store, bench.keys, bench.settings, order)
-    _send(bench, deployment_notice(bench.settings, version, "deploy", "devops", deployment_id))
+    pointer = named_version(bench.store)
+    _send(bench, deployment_notice(bench.settings, version, "deploy", "devops", deployment_id, pointer=pointer))
 
 
 def plan(bench: Workbench) -> None:

@@ -21,6 +21,7 @@ SIZES = {"roles": 30, "skills": 60, "decisions": 600, "employees": 120}
 QUICK = {
     "signing_keys": {"k1": "0123456789abcdef0123456789abcdef"},
     "threads": 1,
+    "hr_pointer": "on",  # a test that has none says so
     "training": {"estimator": "logistic_regression", "folds": 2},
     "gate": {"resamples": 200},
     "prediction": {"shards": 1},

@@ -142,9 +142,7 @@ def test_a_server_that_lets_nobody_in_is_named_without_the_user(hr_dsn):
 
 
 def test_files_and_options_are_hidden_and_the_reason_stays():
-    dsn = (
-        f"postgresql://{USER}:{HEAD}@127.0.0.1:9/people?sslmode=verify-full&sslrootcert=/secret/{TAIL}.crt&options=-c%20x%3D{TAIL}"
-    )
+    dsn = f"postgresql://{USER}:{HEAD}@127.0.0.1:9/people?sslmode=verify-full&sslrootcert=/secret/{TAIL}.crt&options=-c%20x%3D{TAIL}"
     with pytest.raises(HRDatabaseDownError, match=r"127\.0\.0\.1.*port 9") as refused:
         connect(dsn)
     assert not [secret for secret in (*SECRETS, "/secret") if secret in str(refused.value)]

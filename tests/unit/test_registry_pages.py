@@ -65,7 +65,8 @@ def test_a_card_tells_data_worth_limits_and_artefacts(bench):
     page, metrics = render_card(bench.connection, "v2"), story.evaluation.metrics
     for text in (
         version.dataset_id, str(story.dataset.as_of), "It was never deployed.", "the priority levels HR decided for this horizon",
-        "not for hiring, promotion, dismissal", "EU AI Act", "a person decides", "| the HR application can load it | yes |",
+        "not for hiring, promotion, dismissal", "EU AI Act", "a person decides",
+        "| the HR application can load it | its file loads there, but what it answers there is not what is published",
         metrics["report_uri"], f"MEDIUM from a score of {version.cuts['medium']:.2f}", "C = 0.5",
         f"scikit-learn {version.libraries['scikit-learn']}", "no check of the gate reads it",
         *(artifact.sha256 for artifact in version.artifacts.values()),

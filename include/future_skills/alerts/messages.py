@@ -18,6 +18,7 @@ from future_skills.ledger.batches import BatchRow
 from future_skills.ledger.deployments import Kind
 from future_skills.ledger.drift_reports import DriftReportRow
 from future_skills.registry.approvals import ApprovalRequest
+from future_skills.registry.pointer import PointerUse
 
 LONGEST_ERROR = 4_000
 UNDELIVERED = "undelivered"
@@ -125,8 +126,13 @@ def deployment_wanted(settings: Settings, request: ApprovalRequest) -> list[Mail
     )
 
 
-def deployment_notice(settings: Settings, version: str, kind: Kind, actor: str | None, deployment_id: int) -> list[Mail]:
-    """Tell DevOps that a version predicts from now on, once for each deployment."""
+def deployment_notice(
+    settings: Settings, version: str, kind: Kind, actor: str | None, deployment_id: int, *, pointer: str | None
+) -> list[Mail]:
+    """Tell DevOps that a version predicts from now on, once for each deployment.
+
+    `pointer` is the version that the HR application's pointer names, where there is one.
+    """
     return render_mails(
         settings,
         settings.mail.devops,
@@ -136,6 +142,23 @@ def deployment_notice(settings: Settings, version: str, kind: Kind, actor: str |
         version=version,
         kind=kind,
         actor=actor,
+        pointer=pointer,
+        link=dag_link(settings, "future_skills_deployment"),
+    )
+
+
+def pointer_warning(settings: Settings, use: PointerUse, named: str | None) -> list[Mail]:
+    """Tell DevOps, once, what a pointer risks that nobody has asked for (kept), or that is out of date (left behind)."""
+    if use in {"none", "written"}:
+        return []
+    return render_mails(
+        settings,
+        settings.mail.devops,
+        "pointer_warning",
+        "hr_pointer",
+        use,
+        use=use,
+        named=named,
         link=dag_link(settings, "future_skills_deployment"),
     )
 

@@ -13,7 +13,7 @@ from future_skills.ledger.versions import champion, get_version
 from future_skills.registry.approvals import supersede_requests
 from future_skills.registry.deployment_checks import require_right, smoke_test, verify_deployment
 from future_skills.registry.page import write_registry
-from future_skills.registry.pointer import point, put_back_on_failure, run_hook
+from future_skills.registry.pointer import is_followed, point, pointer_use, put_back_on_failure, run_hook
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
 
@@ -36,7 +36,7 @@ class DeploymentOrder:
 
 
 def promote(connection: Connection, store: Store, keys: SigningKeys, settings: Settings, order: DeploymentOrder) -> int:
-    """Make the ordered version the champion and point the HR application at it; returns the deployment's id.
+    """Make the ordered version the champion and, where it is followed, the pointer's too; returns the deployment's id.
 
     Makes every check itself, whatever ran before. Row and pointer change together, or neither; then DEPLOY_HOOK runs. Open
     requests to replace another model than this are superseded.
@@ -53,7 +53,8 @@ def promote(connection: Connection, store: Store, keys: SigningKeys, settings: S
         execute(connection, CHAMPION_LOCK)
         made = find_deployment(connection, order.request_key) or _insert(connection, settings, order)
         with put_back_on_failure(store):
-            if reigning := champion(connection):
+            reigning = champion(connection)
+            if reigning and is_followed(pointer_use(store, settings)):
                 point(store, keys, reigning)
             connection.commit()
     with connection:

@@ -9,13 +9,17 @@ from future_skills.model.libraries import deployable_here
 from future_skills.registry.approvals import request_of_version
 from future_skills.registry.card import write_cards
 from future_skills.registry.markdown import markdown_environment
+from future_skills.registry.pointer import named_version
 from future_skills.store.artifacts import Store
 
 NAME = "MODEL_REGISTRY.md"
 
 
-def render_registry(connection: Connection) -> str:
-    """The page as Markdown: champion, versions with metrics beside their baselines, deployments."""
+def render_registry(connection: Connection, pointer: str | None = None) -> str:
+    """The page as Markdown: champion, versions with metrics beside their baselines, deployments.
+
+    `pointer` is the version that the HR application's pointer names, where there is one.
+    """
     versions = [
         {
             "row": version,
@@ -30,7 +34,11 @@ def render_registry(connection: Connection) -> str:
         markdown_environment()
         .get_template("registry.md.j2")
         .render(
-            champion=champion(connection), versions=versions, deployments=deployments, chosen_default=chosen_default(connection)
+            champion=champion(connection),
+            versions=versions,
+            deployments=deployments,
+            chosen_default=chosen_default(connection),
+            pointer=pointer,
         )
     )
 
@@ -38,4 +46,4 @@ def render_registry(connection: Connection) -> str:
 def write_registry(connection: Connection, store: Store) -> str:
     """Render the page, and the cards of the versions it changed for, into the store; returns the page's URI."""
     write_cards(connection, store)
-    return store.replace(NAME, render_registry(connection).encode())
+    return store.replace(NAME, render_registry(connection, named_version(store)).encode())

@@ -1,4 +1,9 @@
-"""The pointer the HR application follows: a copy of the champion, and one small file that names it."""
+"""The pointer for the HR application: a copy of the champion, and one small file that names it.
+
+An application that loads it gives other levels than those published: it computes features of its own and takes the most
+probable level, where ours come from two cuts. One recalculation there overwrites the published predictions, and its generator of
+recommendations then overwrites HR's decisions. So the pointer is written only where an operator asks for it (HR_POINTER=on).
+"""
 
 import hashlib
 import os
@@ -6,18 +11,56 @@ import shlex
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
+from future_skills.config import Settings
 from future_skills.domain import FutureSkillsError
 from future_skills.ledger.versions import VersionRow
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import Artifact, SigningKeys, verify
 
 COPY, POINTER = "future_skills_model.pkl", "future_skills_model.env"
+VERSION_LINE = "FUTURE_SKILLS_MODEL_VERSION="
 HOOK_SECONDS = 300
+PointerUse = Literal["written", "kept", "left behind", "none"]
+"""written: HR_POINTER=on. kept: nobody has decided, and there is one already, so it follows the champion as before. left behind:
+HR_POINTER=off, and there is one, which names what it named then. none: there is none, and none is written."""
 
 
 class DeployHookError(FutureSkillsError):
     """The command that restarts the HR application failed."""
+
+
+def pointer_use(store: Store, settings: Settings) -> PointerUse:
+    """What this installation does with the pointer."""
+    if settings.hr_pointer == "on":
+        return "written"
+    if not any(store.path(name).is_file() for name in (POINTER, COPY)):
+        return "none"
+    return "left behind" if settings.hr_pointer == "off" else "kept"
+
+
+def pointer_in_words(use: PointerUse, named: str | None) -> str | None:
+    """What a person at a terminal should know of the pointer; None where there is none, or it was asked for."""
+    if use in {"none", "written"}:
+        return None
+    follows = "follows each deployment, as under an earlier version" if use == "kept" else "no longer follows deployments"
+    return (
+        f"{POINTER} in the store names {named or 'a model'} and {follows}. An HR application that loads it gives other levels "
+        "than those published, and may overwrite them: read docs/deployment.md (What loading the model means), then set HR_POINTER."
+    )
+
+
+def is_followed(use: PointerUse) -> bool:
+    """Does the pointer name the champion, from deployment to deployment?"""
+    return use in {"written", "kept"}
+
+
+def named_version(store: Store) -> str | None:
+    """The version that the pointer names now; None where there is no pointer, or it is not ours."""
+    path = store.path(POINTER)
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
+    return next((line.removeprefix(VERSION_LINE) for line in lines if line.startswith(VERSION_LINE)), None)
 
 
 def point(store: Store, keys: SigningKeys, version: VersionRow) -> None:
@@ -37,7 +80,7 @@ def point(store: Store, keys: SigningKeys, version: VersionRow) -> None:
 def _pointer(artifact: Artifact, version: VersionRow) -> bytes:
     return (
         f"FUTURE_SKILLS_MODEL_PATH={shlex.quote(artifact.uri)}\n"
-        f"FUTURE_SKILLS_MODEL_VERSION={version.version}\n"
+        f"{VERSION_LINE}{version.version}\n"
         f"FUTURE_SKILLS_MODEL_SHA256={artifact.sha256}\n"
     ).encode()
 

@@ -10,7 +10,7 @@ from future_skills.ledger.deployments import newest_deployment, newest_loadable
 from future_skills.ledger.settings import read_setting, write_setting
 from future_skills.ledger.versions import VersionRow, get_version
 from future_skills.registry.deployment import CHAMPION_LOCK, HOOK_IS_DUE, HOOK_RAN_FOR
-from future_skills.registry.pointer import POINTER, point, point_at_nothing, points_at, run_hook
+from future_skills.registry.pointer import POINTER, is_followed, point, point_at_nothing, pointer_use, points_at, run_hook
 from future_skills.registry.refusals import Attempt, record_refusal
 from future_skills.store.artifacts import Store
 from future_skills.store.signing import SigningKeys
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 
 def set_pointer_right(connection: Connection, store: Store, keys: SigningKeys, settings: Settings) -> str | None:
-    """Point the HR application at the model the ledger says is deployed, where it is not; returns what was done, if anything.
+    """Make the pointer, where it is followed, name the model the ledger says is deployed; returns what was done, if anything.
 
     It is recorded, and DEPLOY_HOOK runs, as the application may have loaded the other model; one that failed, or was killed,
     runs again with the next call. Waits for a deployment that is being made. Raises UntrustedArtifactError,
@@ -29,7 +29,8 @@ def set_pointer_right(connection: Connection, store: Store, keys: SigningKeys, s
         execute(connection, CHAMPION_LOCK)
         name, newest = newest_loadable(connection), newest_deployment(connection)
         wanted = get_version(connection, name) if name else None
-        done = None if points_at(store, wanted) else _point(connection, store, keys, wanted)
+        right = not is_followed(pointer_use(store, settings)) or points_at(store, wanted)
+        done = None if right else _point(connection, store, keys, wanted)
         due = read_setting(connection, HOOK_RAN_FOR) == HOOK_IS_DUE
     if settings.deploy_hook and wanted and newest and due:
         run_hook(settings.deploy_hook, wanted.version)
@@ -46,7 +47,7 @@ def _point(connection: Connection, store: Store, keys: SigningKeys, wanted: Vers
         point_at_nothing(store)
     done = (
         f"{POINTER} or the copy beside it was not of {wanted.version if wanted else 'no version'}, which the ledger says is "
-        "deployed: a deployment broke off, or they were edited. Set right."
+        "deployed: a deployment broke off, they were edited, or HR_POINTER was set to on since. Set right."
     )
     logger.warning(done)
     record_refusal(connection, Attempt("edit", POINTER, None, None), done)

@@ -40,6 +40,7 @@ def killed_while_deploying(bench: Workbench, version: str) -> None:
     """A process that dies between the swap of the pointer and the commit of the row."""
     keys = json.dumps({name: key.get_secret_value() for name, key in bench.settings.signing_keys.items()})
     environment = {**os.environ, "PYTHONPATH": str(SQL_FOLDER.parent), "STORE_URI": str(bench.store.root), "SIGNING_KEYS": keys}
+    environment["HR_POINTER"] = "on"
     command = [sys.executable, "-c", KILLED, bench.connection.dsn, version]
     done = subprocess.run(command, env=environment, check=False, timeout=120)
     assert done.returncode == -signal.SIGKILL

@@ -1,0 +1,96 @@
+"""The pointer for the HR application is written where an operator asks for it; where an earlier version wrote one, it is kept."""
+
+import pytest
+
+from future_skills.alerts.messages import deployment_notice, pointer_warning
+from future_skills.ledger.versions import champion
+from future_skills.registry.page import NAME
+from future_skills.registry.pointer import COPY, POINTER, named_version, pointer_in_words, pointer_use
+from future_skills.registry.reconciliation import set_pointer_right
+from support.mails import ADDRESSES
+from support.pipeline import Workbench
+from support.registry import deployed, under
+
+
+def files(bench: Workbench) -> list[str]:
+    return [name for name in (POINTER, COPY) if bench.store.path(name).exists()]
+
+
+def watched(bench: Workbench) -> str | None:
+    return set_pointer_right(bench.connection, bench.store, bench.keys, bench.settings)
+
+
+@pytest.mark.parametrize("setting", [None, "off"])
+def test_a_new_installation_has_none(bench, setting):
+    bench = under(bench, hr_pointer=setting)
+    for number in (1, 2):
+        deployed(bench, number)
+        assert watched(bench) is None
+    bench.deploy("v1", kind="rollback")
+    assert champion(bench.connection).version == "v1"
+    assert watched(bench) is None
+    assert files(bench) == []
+    assert pointer_use(bench.store, bench.settings) == "none"
+    assert pointer_in_words("none", None) is None
+    assert POINTER not in bench.store.path(NAME).read_text()
+
+
+def test_one_that_is_there_is_kept_and_follows(bench):
+    deployed(under(bench, hr_pointer="on"), 1)
+    kept = under(bench, hr_pointer=None)
+    use = pointer_use(kept.store, kept.settings)
+    assert use == "kept"
+    assert "names v1 and follows each deployment" in pointer_in_words(use, named_version(kept.store))
+    deployed(kept, 2)
+    assert named_version(kept.store) == "v2"
+    kept.deploy("v1", kind="rollback")
+    assert named_version(kept.store) == "v1"
+    bench.store.path(COPY).write_bytes(b"half a model")
+    assert "was not of v1" in watched(kept)
+    assert "`future_skills_model.env` names v1" in bench.store.path(NAME).read_text()
+
+
+def test_one_that_was_removed_does_not_come_back_by_itself(bench):
+    deployed(under(bench, hr_pointer="on"), 1)
+    for name in files(bench):
+        bench.store.path(name).unlink()
+    unset = under(bench, hr_pointer=None)
+    assert watched(unset) is None
+    deployed(unset, 2)
+    assert files(bench) == []
+    assert "was not of v2" in watched(under(bench, hr_pointer="on"))
+    assert files(bench) == [POINTER, COPY]
+
+
+def test_off_leaves_what_is_there_as_it_is(bench):
+    deployed(under(bench, hr_pointer="on"), 1)
+    off = under(bench, hr_pointer="off")
+    deployed(off, 2)
+    assert watched(off) is None
+    assert named_version(off.store) == "v1"
+    assert pointer_use(off.store, off.settings) == "left behind"
+
+
+def test_devops_is_warned_once_in_each_state_and_never_where_it_was_asked_for(bench):
+    settings = bench.settings.model_copy(update={"mail": ADDRESSES})
+    assert pointer_warning(settings, "none", None) == pointer_warning(settings, "written", "v1") == []
+    (kept,), (behind,) = (pointer_warning(settings, use, "v1") for use in ("kept", "left behind"))
+    assert (kept.recipient, kept.cause) == ("ops@example.com", "hr_pointer")
+    assert kept.period != behind.period
+    assert pointer_warning(settings, "kept", "v2")[0].message_id == kept.message_id
+    for mail in (kept, behind):
+        text = " ".join(mail.text.split())
+        assert "v1" in text
+        assert "set HR_POINTER=off" in text
+        assert "overwrites decisions of HR" in text
+    french = settings.model_copy(update={"future_skills_language": "fr"})
+    assert "écrase ensuite des décisions des RH" in " ".join(pointer_warning(french, "kept", None)[0].text.split())
+
+
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_the_notice_of_a_deployment_speaks_of_a_pointer_only_where_there_is_one(bench, language):
+    settings = bench.settings.model_copy(update={"mail": ADDRESSES, "future_skills_language": language})
+    (without,) = deployment_notice(settings, "v3", "deploy", "olga", 12, pointer=None)
+    assert POINTER not in without.text
+    (with_one,) = deployment_notice(settings, "v3", "deploy", "olga", 12, pointer="v3")
+    assert f"{POINTER} names v3" in " ".join(with_one.text.split()) or f"{POINTER} désigne v3" in " ".join(with_one.text.split())
