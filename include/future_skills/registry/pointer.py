@@ -47,7 +47,7 @@ def pointer_in_words(use: PointerUse, named: str | None) -> str | None:
     follows = "follows each deployment, as under an earlier version" if use == "kept" else "no longer follows deployments"
     return (
         f"{POINTER} in the store names {named or 'a model'} and {follows}. An HR application that loads it gives other levels "
-        "than those published, and may overwrite them: read docs/deployment.md (What loading the model means), then set HR_POINTER."
+        "than those published, and may overwrite them: read docs/deployment.md (loading the model), then set HR_POINTER."
     )
 
 
