@@ -69,7 +69,7 @@ def future_skills_deployment():
         from future_skills.ledger.versions import get_version
         from future_skills.registry.deployment import DeploymentOrder, promote
         from future_skills.registry.deployment_checks import require_checked
-        from future_skills.registry.pointer import named_version
+        from future_skills.registry.pointer import named_version, pointer_in_words, pointer_use
         from future_skills.registry.refusals import refusals_recorded
         from orchestration.mails import send
 
@@ -82,6 +82,8 @@ def future_skills_deployment():
             row = get_version(work.connection, version)
             pointer = named_version(work.store)
             send(work, deployment_notice(work.settings, version, params["kind"], actor, deployment_id, pointer=pointer))
+            if risk := pointer_in_words(pointer_use(work.store, work.settings), pointer):
+                logger.warning(risk)
         logger.info("%s is deployed. Rows change when future_skills_prediction has run, which starts now.", version)
         outlet_events[CHAMPION].extra = {
             "chain_id": row.dataset_id,

@@ -4,10 +4,10 @@
 **check_lateness** mails DevOps when no dataset was accepted for more than a week, or when its predictions or their drift report
 are missing after a day. **check_reports** mails about drift reports that a run of the drift DAG left unmailed.
 **expire_requests** settles approvals that nobody answered, two days after their time. **check_pointer** lets the HR application's
-pointer, where there is one, name the model that is deployed, where a crash or an edit left another, and warns DevOps once of one
-that nobody asked for. **sweep** drops staging tables and files that a
-crash left behind, mails and changes of predictions older than 400 days, and old logs of our tasks (`RETENTION__TASK_LOGS`). Of
-what the ledger names it removes only files that nothing needs any more, and those only with `RETENTION__FILES`.
+pointer, where it is followed, name the model that is deployed, when a crash or an edit left another, and warns DevOps once of one
+that nobody asked for, or that is left behind. **sweep** drops staging tables and files that a crash left behind, mails and
+changes of predictions older than 400 days, and old logs of our tasks (`RETENTION__TASK_LOGS`). Of what the ledger names it
+removes only files that nothing needs any more, and those only with `RETENTION__FILES`.
 """
 
 from datetime import UTC, datetime, timedelta

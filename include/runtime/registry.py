@@ -16,7 +16,7 @@ from future_skills.ledger.migrate import require_ledger
 from future_skills.registry.card import render_card
 from future_skills.registry.comparison import render_comparison
 from future_skills.registry.page import render_registry
-from future_skills.registry.pointer import named_version
+from future_skills.registry.pointer import POINTER, named_version
 from future_skills.store.artifacts import Store
 from runtime.options import OptionsError, RunOptions, ended_in_words
 from runtime.postgres import reached_server
@@ -106,9 +106,24 @@ def run(command: str, names: list[str]) -> int:
     chosen = required(command, names)
     options, settings = RunOptions(), Settings()
     with ledger(options, settings) as connection:
-        pointer = named_version(Store.for_reading(options.store_uri(settings)))
+        pointer = _named_by_pointer(options, settings) if command == "page" else None
         print(aligned(render(connection, command, chosen, pointer)))
     return 0
+
+
+def _named_by_pointer(options: RunOptions, settings: Settings) -> str | None:
+    """The version that the HR application's pointer names; None where there is none.
+
+    A store that cannot be read is said, and hides nothing of the page, which is the ledger's.
+    """
+    refusals: tuple[type[Exception], ...] = (FutureSkillsError,)
+    try:
+        store = Store.for_reading(options.store_uri(settings))
+        refusals += store.refusals
+        return named_version(store)
+    except refusals as error:
+        print(f"Whether the store holds {POINTER} cannot be seen: {error}", file=sys.stderr)
+        return None
 
 
 if __name__ == "__main__":

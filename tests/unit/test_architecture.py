@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 INCLUDE = ROOT / "include"
 LAYERS = [
-    {"config", "domain", "database", "secret_files"},
+    {"config", "domain", "database", "dsn", "secret_files"},
     {"hr", "ledger", "store"},
     {"dataset"},
     {"model"},

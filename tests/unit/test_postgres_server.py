@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,14 @@ FOLDERS = {"short": "demo", "long": "/".join(["a-company-with-a-long-name" * 4] 
 NOBODY = "nobody"
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can try as another user of the machine")
+
+
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """A folder that every user of the machine reaches, which pytest's own are not."""
+    with tempfile.TemporaryDirectory(prefix="future-skills-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def as_another_user(function: Callable[[], Any]) -> Any:
@@ -126,10 +134,8 @@ def test_a_data_folder_of_another_version_is_refused(tmp_path):
 
 @as_root
 @pytest.mark.parametrize("name", FOLDERS)
-def test_another_user_neither_reaches_the_socket_nor_gets_in_when_the_folder_is_opened(tmp_path, name):
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    state = State(tmp_path / FOLDERS[name])
+def test_another_user_neither_reaches_the_socket_nor_gets_in_when_the_folder_is_opened(open_to_all, name):
+    state = State(open_to_all / FOLDERS[name])
     state.create()
     with embedded_server(state.postgres) as databases:
         socket_folder = running_server(state.postgres).socket_folder
@@ -182,10 +188,8 @@ def test_where_root_has_no_user_namespaces_another_account_runs_it(tmp_path, mon
 
 
 @as_root
-def test_an_ordinary_user_runs_it_himself(tmp_path):
-    for parent in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        parent.chmod(0o755)
-    home = tmp_path / "home"
+def test_an_ordinary_user_runs_it_himself(open_to_all):
+    home = open_to_all / "home"
     home.mkdir()
     os.chown(home, pwd.getpwnam(NOBODY).pw_uid, -1)
 

@@ -120,6 +120,12 @@ def test_a_database_of_ones_own_is_read_without_a_state(origin, tmp_path):
         unknown = command("compare", "v1", "v7", HR_DSN=dsn)
         with ledger(RunOptions(), Settings(hr_dsn=dsn)) as connection:
             assert connection.readonly
+        away = {"HR_DSN": dsn, "STORE_URI": "nowhere://bucket/prefix"}
+        without_store = command("card", "v3", **away)
+        page = command("page", **away)
+    assert (without_store.returncode, without_store.stderr) == (0, "")
+    assert (page.returncode, "| v3 " in page.stdout) == (0, True)
+    assert page.stderr.startswith("Whether the store holds future_skills_model.env cannot be seen: ")
     assert compared.stdout.startswith("# v1 and v2\n")
     assert "# Model card: v3" in card.stdout
     assert unknown.stderr == (

@@ -44,10 +44,15 @@ def pointer_in_words(use: PointerUse, named: str | None) -> str | None:
     """What a person at a terminal should know of the pointer; None where there is none, or it was asked for."""
     if use in {"none", "written"}:
         return None
-    follows = "follows each deployment, as under an earlier version" if use == "kept" else "no longer follows deployments"
+    follows, remedy = (
+        ("follows each deployment, as under an earlier version", "then set HR_POINTER")
+        if use == "kept"
+        else (f"no longer follows deployments (HR_POINTER=off), nor does {COPY}", "then remove both by hand")
+    )
     return (
-        f"{POINTER} in the store names {named or 'a model'} and {follows}. An HR application that loads it gives other levels "
-        "than those published, and may overwrite them: read docs/deployment.md (loading the model), then set HR_POINTER."
+        f"{POINTER} in the store names {named or 'a model'} and {follows}. An HR application that loads it gives other "
+        "levels than those published, and may overwrite them: read docs/deployment.md (What loading the model means), "
+        f"{remedy}."
     )
 
 

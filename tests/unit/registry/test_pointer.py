@@ -2,7 +2,9 @@
 
 import pytest
 
+from future_skills.alerts.mail import Mail
 from future_skills.alerts.messages import deployment_notice, pointer_warning
+from future_skills.alerts.outbox import enqueue
 from future_skills.ledger.versions import champion
 from future_skills.registry.page import NAME
 from future_skills.registry.pointer import COPY, POINTER, named_version, pointer_in_words, pointer_use
@@ -14,6 +16,11 @@ from support.registry import deployed, under
 
 def files(bench: Workbench) -> list[str]:
     return [name for name in (POINTER, COPY) if bench.store.path(name).exists()]
+
+
+def words(mail: Mail) -> str:
+    """The text of a mail without its line breaks."""
+    return " ".join(mail.text.split())
 
 
 def watched(bench: Workbench) -> str | None:
@@ -68,7 +75,35 @@ def test_off_leaves_what_is_there_as_it_is(bench):
     deployed(off, 2)
     assert watched(off) is None
     assert named_version(off.store) == "v1"
-    assert pointer_use(off.store, off.settings) == "left behind"
+    use = pointer_use(off.store, off.settings)
+    assert use == "left behind"
+    told = pointer_in_words(use, named_version(off.store))
+    assert "names v1 and no longer follows deployments" in told
+    assert "remove both by hand" in told
+    assert "set HR_POINTER" not in told  # it is set
+
+
+def test_the_hook_runs_after_a_deployment_with_a_pointer_or_without(bench, tmp_path):
+    told = tmp_path / "told"
+    hook = f"sh -c 'echo $FUTURE_SKILLS_MODEL_VERSION >> {told}'"
+    deployed(under(bench, hr_pointer="off", deploy_hook=hook), 1)
+    deployed(under(bench, hr_pointer=None, deploy_hook=hook), 2)
+    assert files(bench) == []
+    assert told.read_text() == "v1\nv2\n"
+
+
+def test_devops_is_told_of_a_pointer_once_however_often_the_watch_looks(bench):
+    deployed(under(bench, hr_pointer="on"), 1)
+    kept, off = (under(bench, hr_pointer=setting, mail=ADDRESSES) for setting in (None, "off"))
+
+    def new_mails(seen: Workbench) -> int:
+        use, named = pointer_use(seen.store, seen.settings), named_version(seen.store)
+        return enqueue(seen.connection, pointer_warning(seen.settings, use, named))
+
+    assert [new_mails(kept), new_mails(kept)] == [1, 0]
+    deployed(kept, 2)  # it names another version now, which is no news
+    assert new_mails(kept) == 0
+    assert [new_mails(off), new_mails(off)] == [1, 0]
 
 
 def test_devops_is_warned_once_in_each_state_and_never_where_it_was_asked_for(bench):
@@ -79,12 +114,11 @@ def test_devops_is_warned_once_in_each_state_and_never_where_it_was_asked_for(be
     assert kept.period != behind.period
     assert pointer_warning(settings, "kept", "v2")[0].message_id == kept.message_id
     for mail in (kept, behind):
-        text = " ".join(mail.text.split())
-        assert "v1" in text
-        assert "set HR_POINTER=off" in text
-        assert "overwrites decisions of HR" in text
+        assert "v1" in words(mail)
+        assert "set HR_POINTER=off" in words(mail)
+        assert "overwrites decisions of HR" in words(mail)
     french = settings.model_copy(update={"future_skills_language": "fr"})
-    assert "écrase ensuite des décisions des RH" in " ".join(pointer_warning(french, "kept", None)[0].text.split())
+    assert "écrase ensuite des décisions des RH" in words(pointer_warning(french, "kept", None)[0])
 
 
 @pytest.mark.parametrize("language", ["en", "fr"])
@@ -92,5 +126,11 @@ def test_the_notice_of_a_deployment_speaks_of_a_pointer_only_where_there_is_one(
     settings = bench.settings.model_copy(update={"mail": ADDRESSES, "future_skills_language": language})
     (without,) = deployment_notice(settings, "v3", "deploy", "olga", 12, pointer=None)
     assert POINTER not in without.text
+    assert {"en": "needs to load no model", "fr": "n'a besoin de charger aucun modèle"}[language] in words(without)
     (with_one,) = deployment_notice(settings, "v3", "deploy", "olga", 12, pointer="v3")
-    assert f"{POINTER} names v3" in " ".join(with_one.text.split()) or f"{POINTER} désigne v3" in " ".join(with_one.text.split())
+    assert {"en": f"{POINTER} names v3.", "fr": f"{POINTER} désigne v3."}[language] in words(with_one)
+    restart = {"en": "restart it", "fr": "redémarrez-la"}[language]
+    assert restart in words(with_one)
+    (with_another,) = deployment_notice(settings, "v3", "deploy", "olga", 12, pointer="v1")
+    assert {"en": f"{POINTER} names v1, not v3.", "fr": f"{POINTER} désigne v1 et non v3."}[language] in words(with_another)
+    assert restart not in words(with_another)
