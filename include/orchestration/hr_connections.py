@@ -18,7 +18,7 @@ class SeveralServersError(FutureSkillsError):
 def _port(ports: str) -> int:
     if "," in ports:
         raise SeveralServersError(f"HR_DSN names several servers (ports {ports}): name the primary alone.")
-    return int(ports)
+    return int(ports or 5432)
 
 
 def hr_connection_json(dsn: str, setting: str = "HR_DSN") -> str:

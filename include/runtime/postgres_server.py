@@ -88,6 +88,7 @@ def served(folder: Path) -> Iterator[RunningServer]:
 
     Raises EmbeddedServerError and NoServerAccountError.
     """
+    folder = folder.absolute()  # whoever is served may go elsewhere meanwhile
     process = start_server(folder)
     try:
         server = running_server(folder)
@@ -105,16 +106,18 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
     One that runs already, left by a run that was killed, is stopped first: another version may have started it.
     Raises EmbeddedServerError, which names the log, and NoServerAccountError.
     """
+    folder = folder.absolute()  # the server works in its data folder
     stop_server(folder)
     account = server_account()
     _make_data_folder(folder, account)
     (folder / "pg_hba.conf").write_text(WHO_MAY_CONNECT, encoding="utf-8")
     (folder / "pg_ident.conf").write_text(f'{MAP} "{account.client}" all\n', encoding="utf-8")
     _give_to(folder, account.owner)
+    socket_folder = _socket_folder(folder)
     settings = {
         "listen_addresses": "",
         "port": str(PORT),
-        "unix_socket_directories": '"' + str(_socket_folder(folder)).replace('"', '""') + '"',
+        "unix_socket_directories": f'"{socket_folder}"',
         "unix_socket_permissions": "0700",
     }
     with (folder / "log").open("ab") as log:
@@ -129,7 +132,11 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
             stderr=log,
             start_new_session=True,  # Ctrl-C in the terminal is for the run to handle
         )
-    _wait_until_ready(folder, process)
+    try:
+        _wait_until_ready(folder, process)
+    except EmbeddedServerError:
+        _remove_socket_folder(socket_folder)
+        raise
     return process
 
 
@@ -143,8 +150,8 @@ def stop_server(folder: Path) -> None:
                 process.send_signal(number)
                 process.wait(STOP_SECONDS)
                 break
-    if len(lines) > SOCKET_LINE and Path(lines[SOCKET_LINE]).name.startswith(SOCKET_FOLDER):
-        shutil.rmtree(lines[SOCKET_LINE], ignore_errors=True)
+    if len(lines) > SOCKET_LINE:
+        _remove_socket_folder(Path(lines[SOCKET_LINE]))
 
 
 def _postmaster_lines(folder: Path) -> list[str]:
@@ -211,6 +218,12 @@ def _socket_folder(folder: Path) -> Path:
         if _takes_a_socket(Path(parent) / f"{SOCKET_FOLDER}12345678") and os.access(parent, os.W_OK):
             return Path(tempfile.mkdtemp(prefix=SOCKET_FOLDER, dir=parent))
     raise EmbeddedServerError("No temporary folder has a path short enough for a socket: set TMPDIR to one (TMPDIR=/tmp).")
+
+
+def _remove_socket_folder(folder: Path) -> None:
+    """Remove it where it is one of its own; the data folder stays."""
+    if folder.name.startswith(SOCKET_FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _takes_a_socket(folder: Path) -> bool:

@@ -1,10 +1,15 @@
 """A DSN is a secret: whatever is wrong with it, no error shows more of it than host, port and database."""
 
+import itertools
+import json
 import os
+import socket
+import struct
 import subprocess
 import sys
+import threading
 import traceback
-from contextlib import closing
+from contextlib import closing, contextmanager
 from urllib.parse import quote
 
 import pytest
@@ -15,7 +20,7 @@ from psycopg2.extensions import make_dsn, parse_dsn
 from future_skills.config import SQL_FOLDER
 from future_skills.database import HRDatabaseDownError, connect
 from future_skills.dsn import DsnError, read_dsn, without_secrets
-from orchestration.hr_connections import hr_connection_json
+from orchestration.hr_connections import SeveralServersError, hr_connection_json
 from runtime.options import database_name
 
 ROOT = SQL_FOLDER.parents[1]
@@ -159,3 +164,102 @@ def test_a_value_is_hidden_as_a_word_and_never_inside_host_or_database():
 def test_a_dsn_that_is_right_connects(hr_dsn):
     with closing(connect(hr_dsn)) as connection:
         assert connection.info.dbname == parse_dsn(hr_dsn)["dbname"]
+
+
+@contextmanager
+def server_that_refuses(words: bytes):
+    """The DSN of a server on loopback that answers everybody with these words, as PostgreSQL does before it knows a client's encoding."""
+    answer = b"SFATAL\0VFATAL\0C28P01\0M" + words + b"\0\0"
+
+    def refuse(listener: socket.socket) -> None:
+        for _ in itertools.count():
+            try:
+                client, _address = listener.accept()
+            except OSError:
+                return
+            with client:
+                while (asked := client.recv(4096)) and len(asked) == 8:  # a question whether it speaks SSL or GSS
+                    client.sendall(b"N")
+                client.sendall(b"E" + struct.pack("!i", len(answer) + 4) + answer)
+
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        threading.Thread(target=refuse, args=(listener,), daemon=True).start()
+        port = listener.getsockname()[1]
+        yield make_dsn(host="127.0.0.1", port=port, user=USER, password=f"{HEAD}{TAIL}", dbname="people")
+        listener.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() is woken by this alone
+
+
+@pytest.mark.parametrize(
+    "user",
+    [f"{USER}  {TAIL}", f"{USER}\n{TAIL}", f" {USER}\t{TAIL} ", f'{USER}"{TAIL}', USER + 60 * "x", f"{USER}{40 * 'é'}{TAIL}"],
+    ids=["two spaces", "a line's end", "spaces around", "a quotation mark", "longer than a name", "cut within a letter"],
+)
+def test_a_user_is_hidden_as_the_server_writes_it(hr_dsn, user):
+    """The server cuts a name after 63 bytes, and a name may hold white space, which a message in one line has less of."""
+    parts = parse_dsn(hr_dsn)
+    with pytest.raises(HRDatabaseDownError, match=r'role "\.\.\.') as refused:
+        connect(make_dsn(**{**parts, "user": user}))
+    assert not [secret for secret in SECRETS if secret in str(refused.value)], str(refused.value)
+    assert "é" not in str(refused.value)
+    assert parts["host"] in str(refused.value)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-8"])
+def test_a_server_that_speaks_french_is_understood(encoding):
+    words = f"authentification par mot de passe échouée pour l'utilisateur « {USER} »".encode(encoding)
+    with server_that_refuses(words) as dsn, pytest.raises(HRDatabaseDownError) as refused:
+        connect(dsn)
+    error = "".join(traceback.format_exception(refused.value, limit=0))
+    assert not [secret for secret in SECRETS if secret in error], error
+    assert f'server at "127.0.0.1", port {parse_dsn(dsn)["port"]} failed' in error
+    assert "authentification par mot de passe" in error
+
+
+@pytest.mark.parametrize("setting", ["HR_DSN", "HR_DASHBOARD_DSN"])
+def test_several_servers_are_refused_without_a_number_that_may_be_a_password(setting):
+    for dsn in ("postgresql://u:p@h1:5432,h2:5433/db", "postgresql://u:5432,5433/db"):
+        with pytest.raises(SeveralServersError, match=f"^{setting} names several servers: name the primary alone") as refused:
+            hr_connection_json(dsn, setting)
+        assert "543" not in str(refused.value)
+
+
+@pytest.mark.parametrize("command", ["run --once", "prepare"])
+@pytest.mark.parametrize("wrong, reason", [(uri(f"{HEAD}/{TAIL}"), "cannot be read"), (f"{uri(HEAD)}&port=1,2", "several servers")])
+def test_the_dsn_of_the_dashboard_is_read_before_anything_starts(command, wrong, reason, tmp_path):
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT / "include"),
+        "HR_DSN": uri(quote(f"{HEAD}@{TAIL}", safe="")),
+        "HR_DASHBOARD_DSN": wrong,
+        "STATE_DIR": str(tmp_path / "state"),
+        "STORE_URI": str(tmp_path / "store"),
+        "SIGNING_KEYS": json.dumps({"k1": 32 * "01"}),
+        "SIGNING_KEY_ID": "k1",
+        "FUTURE_SKILLS_USERS": json.dumps([{"name": "admin", "role": "Admin", "password": "a long password"}]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", *f"runtime.{command}".split()],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    output = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "HR_DASHBOARD_DSN" in output
+    assert reason in output
+    assert not [secret for secret in SECRETS if secret in output], output
+    assert not list(tmp_path.iterdir()), "nothing was made or started"
+
+
+def test_a_connection_of_airflow_that_holds_the_rest_of_a_password_is_refused(monkeypatch):
+    """Airflow reads a URI by rules of its own: behind a slash, the rest of a password and the host become the database."""
+    from orchestration.connections import hr_dsn as dsn_of_connection  # noqa: PLC0415 - Airflow is slow to import
+
+    monkeypatch.setenv("AIRFLOW_CONN_HR_DATABASE", f"postgres://{USER}:12/{TAIL}@127.0.0.1/people")
+    error = said(dsn_of_connection)
+    assert "The connection hr_database cannot be read" in error
+    assert not [secret for secret in SECRETS if secret in error], error
+    monkeypatch.setenv("AIRFLOW_CONN_HR_DATABASE", hr_connection_json(f"postgresql://{USER}:12%2F@127.0.0.1/peo%40ple"))
+    assert parse_dsn(dsn_of_connection())["dbname"] == "peo@ple"

@@ -86,6 +86,13 @@ def test_it_starts_below_any_path_and_leaves_nothing_elsewhere(tmp_path, name):
     assert left_in_temporary_folder() == before
 
 
+def test_a_folder_may_be_named_from_where_one_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with embedded_server(Path("state/postgres")) as databases:
+        monkeypatch.chdir("/")
+        assert superuser(databases["hr"]) == "on"
+
+
 def test_what_a_killed_server_left_in_the_temporary_folder_goes_with_the_next_start(tmp_path):
     folder, before = tmp_path / FOLDERS["long"] / "postgres", left_in_temporary_folder()
     process = start_server(folder)
@@ -113,14 +120,17 @@ def test_a_long_temporary_folder_is_no_obstacle(tmp_path, monkeypatch):
 
 
 def test_a_server_that_does_not_start_names_its_log_and_an_interrupted_start_is_begun_anew(tmp_path):
-    folder = tmp_path / "postgres"
-    (tmp_path / "postgres.new").mkdir()
-    (tmp_path / "postgres.new" / "PG_VERSION").write_text("18\n")
+    folder = tmp_path / FOLDERS["long"] / "postgres"
+    draft = folder.with_name("postgres.new")
+    draft.mkdir(parents=True)
+    (draft / "PG_VERSION").write_text("18\n")
     with served(folder):
         pass
     (folder / "global" / "pg_control").unlink()
+    before = left_in_temporary_folder()
     with pytest.raises(EmbeddedServerError, match="does not start: see the end of") as refused:
         start_server(folder)
+    assert left_in_temporary_folder() == before
     assert str(folder / "log") in str(refused.value)
     assert "pg_control" in (folder / "log").read_text()
 
