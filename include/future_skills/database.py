@@ -43,10 +43,11 @@ def connect(dsn: str) -> Connection:
     try:
         return psycopg2.connect(dsn, application_name="future_skills", connect_timeout=10, options=f"{SESSION} {KEEPALIVE}")
     except psycopg2.OperationalError as error:
-        reason = without_secrets(" ".join(str(error).split()).removesuffix("."), parts)
-    except UnicodeDecodeError:
-        reason = "the server answers in words that are not UTF-8 (lc_messages)"
-    raise HRDatabaseDownError(f"The HR database cannot be reached: {reason}. Is it running, and is HR_DSN right?")
+        reason = str(error)
+    except UnicodeDecodeError as error:  # a server may answer in the encoding of its own language, and cuts a long name anywhere
+        reason = error.object.decode("utf-8", errors="replace")
+    told = " ".join(without_secrets(reason, parts).split()).removesuffix(".")
+    raise HRDatabaseDownError(f"The HR database cannot be reached: {told}. Is it running, and is HR_DSN right?")
 
 
 @contextmanager

@@ -14,6 +14,8 @@ from future_skills.domain import FutureSkillsError
 SHOWN = ("host", "hostaddr", "port", "dbname")
 """What an error may show of a DSN."""
 URI = re.compile(r"postgres(?:ql)?://(?P<authority>[^/?]*)(?P<rest>.*)", re.DOTALL)
+NAME_BYTES = 63
+"""PostgreSQL cuts the name of a role after these, and tells what is left."""
 PORTS = re.compile(r"\d*(,\d*)*", re.ASCII)
 
 
@@ -54,14 +56,19 @@ def _is_ambiguous(dsn: str) -> bool:
 
 
 def without_secrets(text: str, parts: dict[str, str]) -> str:
-    """A text of libpq or of the server without any value of the DSN but host, port and database.
+    """A text of libpq or of the server, its white space untouched, without any value of the DSN but host, port and database.
 
     A value that is part of a longer word, or of one of those three, stays: it tells nothing.
     """
     shown = {parts[name] for name in SHOWN if parts.get(name)}
-    hidden = {value for name, value in parts.items() if name not in SHOWN and value} - shown
+    values = {value for name, value in parts.items() if name not in SHOWN and value}
+    hidden = (values | {_cut(value) for value in values}) - shown
     if not hidden:
         return text
     alternatives = "|".join(re.escape(value) for value in sorted(shown | hidden, key=len, reverse=True))
     words = re.compile(rf"(?<!\w)(?:{alternatives})(?!\w)")
     return words.sub(lambda found: found[0] if found[0] in shown else "...", text)
+
+
+def _cut(value: str) -> str:
+    return value.encode()[:NAME_BYTES].decode(errors="ignore")

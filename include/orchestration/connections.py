@@ -12,6 +12,7 @@ from psycopg2.extensions import make_dsn
 from future_skills.config import Settings
 from future_skills.database import HRDatabaseDownError, HRDatabaseFullError, connect, full_disk_told
 from future_skills.domain import FutureSkillsError
+from future_skills.dsn import DsnError
 from future_skills.ledger.migrate import require_ledger
 from future_skills.store.artifacts import Store, StoreUnwritableError
 from future_skills.store.ownership import StoreAwayError, require_own_store
@@ -32,8 +33,14 @@ class Resources:
 
 
 def hr_dsn(name: str = HR_DATABASE) -> str:
-    """The libpq keyword string of an Airflow connection to the HR database; its host may be the folder of a socket."""
+    """The libpq keyword string of an Airflow connection to the HR database; its host may be the folder of a socket.
+
+    Raises DsnError when Airflow has read the rest of a password as the database: that is where a `/` which is not
+    percent-encoded moves it in a connection that is given as a URI, which then has no login.
+    """
     hr = Connection.get(name)
+    if hr.login is None and "@" in (hr.schema or ""):
+        raise DsnError(f"The connection {name}")
     fields = {
         "host": hr.host,
         "port": hr.port,

@@ -15,9 +15,9 @@ class SeveralServersError(FutureSkillsError):
     """A DSN that names more than one server."""
 
 
-def _port(ports: str) -> int:
+def _port(ports: str, setting: str) -> int:
     if "," in ports:
-        raise SeveralServersError(f"HR_DSN names several servers (ports {ports}): name the primary alone.")
+        raise SeveralServersError(f"{setting} names several servers: name the primary alone.")
     return int(ports or 5432)
 
 
@@ -29,7 +29,7 @@ def hr_connection_json(dsn: str, setting: str = "HR_DSN") -> str:
     fields = read_dsn(dsn, setting)
     known = {
         "host": fields.pop("host", None),
-        "port": _port(fields.pop("port", "5432")),
+        "port": _port(fields.pop("port", "5432"), setting),
         "schema": fields.pop("dbname", None),
         "login": fields.pop("user", None),
         "password": fields.pop("password", None),

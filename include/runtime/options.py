@@ -16,6 +16,7 @@ from future_skills.hr.demo import generate_company
 from future_skills.hr.interchange import read_company
 from future_skills.secret_files import SettingsWithSecretFiles
 from future_skills.store.artifacts import Store
+from orchestration.hr_connections import hr_connection_json
 from runtime.state import State
 
 ROOT = Path(__file__).parents[2]
@@ -86,6 +87,14 @@ class RunOptions(SettingsWithSecretFiles):
                 "Put the files into <company>/<release>/."
             )
         return name
+
+    def require_dsns(self, settings: Settings) -> None:
+        """Raise DsnError or SeveralServersError when HR_DSN or HR_DASHBOARD_DSN is wrong; the embedded database needs neither."""
+        if settings.hr_dsn is None:
+            return
+        hr_connection_json(settings.hr_dsn.get_secret_value())
+        if self.hr_dashboard_dsn is not None:
+            hr_connection_json(self.hr_dashboard_dsn.get_secret_value(), "HR_DASHBOARD_DSN")
 
     def state(self, settings: Settings) -> State:
         """The state folder of that company. Raises what `company_name` raises."""

@@ -15,6 +15,7 @@ from future_skills.store.artifacts import Store
 from future_skills.store.ownership import require_own_store
 from future_skills.store.signing import SigningKeys
 from orchestration.accounts import USERS, accounts
+from orchestration.hr_connections import hr_connection_json
 from runtime.options import OptionsError, ended_in_words
 
 PATIENCE_SECONDS = 180
@@ -57,6 +58,8 @@ def main() -> int:
 def prepared() -> int:
     """What has to be there before Airflow's own tables. Raises what a wrong setting, store or ledger raises."""
     require_secrets()
+    for name in ("HR_DSN", "HR_DASHBOARD_DSN"):
+        hr_connection_json(secret_from(os.environ, name), name)  # read once before anything starts: an error names the setting
     settings = Settings()
     SigningKeys.of(settings)
     store = Store.open(settings.store_uri)

@@ -79,6 +79,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
 def _run(*, once: bool) -> Outcome:
     """Start everything, run a chain, serve until interrupted unless `once`; whatever happens, stop everything."""
     options, settings = RunOptions(), Settings()
+    options.require_dsns(settings)
     state = options.state(settings)
     company = options.read_company() if settings.embedded else None
     with ExitStack() as stack:
