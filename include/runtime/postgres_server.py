@@ -76,7 +76,7 @@ def programs() -> Path:
 def running_server(folder: Path) -> RunningServer | None:
     """The server of a data folder when it answers."""
     lines = _postmaster_lines(folder)
-    process = _postmaster(lines)
+    process = _postmaster(folder, lines)
     if process is None or len(lines) <= STATUS_LINE or lines[STATUS_LINE].strip() != "ready":
         return None
     return RunningServer(process.pid, Path(lines[SOCKET_LINE]))
@@ -143,7 +143,7 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
 def stop_server(folder: Path) -> None:
     """Stop the server of a data folder when one runs: it throws its clients out and ends in order, or is ended."""
     lines = _postmaster_lines(folder)
-    process = _postmaster(lines)
+    process = _postmaster(folder, lines)
     if process is not None:
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):  # PostgreSQL's fast and immediate shutdown, and the last
             with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
@@ -157,18 +157,28 @@ def stop_server(folder: Path) -> None:
 def _postmaster_lines(folder: Path) -> list[str]:
     """What a server writes of itself while it runs, and a killed one leaves; empty where no server ran."""
     try:
-        return (folder / "postmaster.pid").read_text(encoding="utf-8").splitlines()
+        return (folder / "postmaster.pid").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return []
 
 
-def _postmaster(lines: list[str]) -> psutil.Process | None:
-    """The first process of the server that wrote these lines, when it lives: its number may be a stranger's by now."""
+def _postmaster(folder: Path, lines: list[str]) -> psutil.Process | None:
+    """The first process of the server that wrote these lines, when it lives.
+
+    Its number may be a stranger's by now, another PostgreSQL's even: ours works in its data folder, and has no PostgreSQL above.
+    """
     try:
         process = psutil.Process(int(lines[0]))
-        return process if process.name().startswith("postgres") and process.status() != psutil.STATUS_ZOMBIE else None
-    except (ValueError, IndexError, psutil.NoSuchProcess):
+        parent = process.parent()
+        ours = (
+            process.name().startswith("postgres")
+            and process.status() != psutil.STATUS_ZOMBIE
+            and Path(process.cwd()).samefile(folder)
+            and not (parent is not None and parent.name().startswith("postgres"))
+        )
+    except (OSError, ValueError, IndexError, psutil.Error):
         return None
+    return process if ours else None
 
 
 def _make_data_folder(folder: Path, account: ServerAccount) -> None:
@@ -187,6 +197,7 @@ def _make_data_folder(folder: Path, account: ServerAccount) -> None:
         env=_environment(),
         capture_output=True,
         text=True,
+        errors="replace",
         check=False,
     )
     if made.returncode != 0:
@@ -199,7 +210,7 @@ def _give_to(folder: Path, owner: int) -> None:
     if folder.stat().st_uid == owner:
         return
     try:
-        for path in (folder, *folder.rglob("*")):
+        for path in (*folder.rglob("*"), folder):  # the folder last: what was interrupted is begun anew
             os.chown(path, owner, -1, follow_symlinks=False)
     except PermissionError:
         raise EmbeddedServerError(

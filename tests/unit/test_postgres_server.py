@@ -135,6 +135,20 @@ def test_a_server_that_does_not_start_names_its_log_and_an_interrupted_start_is_
     assert "pg_control" in (folder / "log").read_text()
 
 
+def test_another_server_whose_number_stands_in_a_file_left_behind_is_never_touched(tmp_path):
+    with served(tmp_path / "other" / "postgres") as other, served(tmp_path / "ours" / "postgres"):
+        pass
+    with served(tmp_path / "other" / "postgres") as other, closing(psycopg2.connect(other.dsn())) as connection:
+        backend = fetch_value(connection, "SELECT pg_backend_pid()")
+        lines = (tmp_path / "other" / "postgres" / "postmaster.pid").read_text().splitlines()
+        ours = tmp_path / "ours" / "postgres"
+        for number in (other.pid, backend):
+            (ours / "postmaster.pid").write_text("\n".join([str(number), str(ours), *lines[2:]]) + "\n")
+            assert running_server(ours) is None
+            stop_server(ours)
+            assert superuser(other.dsn()) == "on"
+
+
 def test_a_data_folder_of_another_version_is_refused(tmp_path):
     (tmp_path / "postgres").mkdir()
     (tmp_path / "postgres" / "PG_VERSION").write_text("16\n")
