@@ -13,17 +13,27 @@ from runtime.options import ROOT
 from runtime.state import State
 
 EVERYBODY = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
+MAP = "started_it"
+"""The name by which pg_ident.conf of this version maps whoever started the server to its roles."""
+OPEN_EVERYWHERE = {
+    Path(name) for name in ("/usr/local", "/usr/share", "/usr/src", "/var/lib", "/var/local", "/var/opt", "/var/www")
+}
+"""Folders below the first level that a system has open: closing them would break it."""
 MARK = "opened_folders"
 """A file of the state: the folders above it were opened, as far as we know; removed by whoever wants them open."""
 
 
-def note_opened(state: State) -> None:
-    """Remember that an earlier version opened the folders above this state, which its data folder of another user tells.
+def note_opened(data_folder: Path) -> None:
+    """Remember that an earlier version, started by root, opened the folders above this data folder.
 
-    To be called before the server is started: from then on the data folder is this user's.
+    Its data folders are another account's, and their pg_ident.conf is not ours. To be called before a server is started, which
+    makes it ours.
     """
-    if os.geteuid() == 0 and state.postgres.exists() and state.postgres.stat().st_uid != 0:
-        (state.root / MARK).touch()
+    if os.geteuid() != 0 or not (data_folder / "PG_VERSION").exists() or data_folder.stat().st_uid == 0:
+        return
+    identities = data_folder / "pg_ident.conf"
+    if not identities.exists() or MAP not in identities.read_text(encoding="utf-8", errors="replace"):
+        (data_folder.parent / MARK).touch()
 
 
 def opened_in_words(state: State) -> str | None:
@@ -35,10 +45,11 @@ def opened_in_words(state: State) -> str | None:
     if not still_open:
         mark.unlink()
         return None
-    names = " ".join(shlex.quote(str(folder)) for folder in still_open)
+    commands = "".join(f"\n  chmod go-rwx {shlex.quote(str(folder))}" for folder in still_open)
     return (
         "An earlier version, started by root, let every user of this machine read and enter these folders. Close those that were "
-        f"private:\n  chmod go-rwx {names}\nTo leave them open, and hear no more of it: rm {shlex.quote(str(mark))}"
+        f"private, and no other, with the line of each:{commands}\n"
+        f"To leave them open, and hear no more of it: rm {shlex.quote(str(mark))}"
     )
 
 
@@ -54,5 +65,6 @@ def _open_above(root: Path) -> list[Path]:
         for folder in above
         if (len(folder.parts) > len(("/", "first level")) or folder == home)
         and folder.stat().st_mode & EVERYBODY == EVERYBODY
+        and folder not in OPEN_EVERYWHERE
         and not folder.stat().st_mode & stat.S_ISVTX
     )

@@ -35,20 +35,23 @@ class ServerAccount:
     client: str
 
 
-def server_account() -> ServerAccount:
-    """The account of this process, or what stands in for root. Raises NoServerAccountError."""
+def server_account(folder: Path, programs: Path) -> ServerAccount:
+    """The account of this process, or what stands in for root, that can write a data folder and run PostgreSQL's programs.
+
+    Raises NoServerAccountError.
+    """
     user = os.geteuid()
     if user != 0:
         return ServerAccount(command=(), owner=user, client=_name_of(user))
     stand_in = _ordinary_account()
     namespace = ("unshare", "--user", f"--map-user={stand_in.pw_uid}", f"--map-group={stand_in.pw_gid}", "--")
-    if _can_start(namespace):
+    if _can_start(namespace, folder, programs):
         return ServerAccount(command=namespace, owner=0, client=stand_in.pw_name)
     capable = (
         *("setpriv", f"--reuid={stand_in.pw_uid}", f"--regid={stand_in.pw_gid}", "--clear-groups", "--no-new-privs"),
         *(f"--inh-caps={FILE_ACCESS}", f"--ambient-caps={FILE_ACCESS}", "--"),
     )
-    if _can_start(capable):
+    if _can_start(capable, folder, programs):
         return ServerAccount(command=capable, owner=stand_in.pw_uid, client=_name_of(0))
     raise NoServerAccountError(
         "PostgreSQL does not run as root, and this machine lets root start it neither in a user namespace (unshare) "
@@ -78,8 +81,14 @@ def _ordinary_account() -> pwd.struct_passwd:
     raise NoServerAccountError("PostgreSQL does not run as root, and this machine has no other account: add one (useradd).")
 
 
-def _can_start(command: tuple[str, ...]) -> bool:
-    """Does this machine let us start a program so?"""
+def _can_start(command: tuple[str, ...], folder: Path, programs: Path) -> bool:
+    """Does this machine let us start PostgreSQL so, with its data folder there?
+
+    In a namespace root has no right over what belongs to others: below another user's private home it cannot.
+    """
     if shutil.which(command[0]) is None:
         return False
-    return subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0
+    there = next(parent for parent in folder.parents if parent.exists())  # the folder itself is given to whoever starts it
+    version = [*command, str(programs / "postgres"), "--version"]
+    writable = [*command, "sh", "-c", 'test -w "$1" && test -x "$1"', "sh", str(there)]
+    return all(subprocess.run(probe, capture_output=True, check=False).returncode == 0 for probe in (version, writable))

@@ -23,6 +23,7 @@ import psutil
 from psycopg2.extensions import make_dsn
 
 from future_skills.domain import FutureSkillsError
+from runtime.opened_folders import MAP, note_opened
 from runtime.postgres_account import ServerAccount, server_account
 
 VERSION = "18"
@@ -43,7 +44,6 @@ INITDB_OPTIONS = (
     *(f"--username={SUPERUSER}", "--auth-local=peer", "--auth-host=reject", "--no-instructions", "--encoding=UTF8"),
     *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),  # PostgreSQL's own: every machine has it
 )
-MAP = "started_it"
 WHO_MAY_CONNECT = f"""# Written at every start: only the user who started the server gets in, and the kernel says who that is.
 local all all peer map={MAP}
 """
@@ -107,8 +107,19 @@ def start_server(folder: Path) -> subprocess.Popen[bytes]:
     Raises EmbeddedServerError, which names the log, and NoServerAccountError.
     """
     folder = folder.absolute()  # the server works in its data folder
+    try:
+        return _start(folder)
+    except OSError as error:
+        raise EmbeddedServerError(
+            f"The embedded PostgreSQL cannot work in {folder} ({error.filename or folder}: {error.strerror}): give this user the "
+            "right, or set STATE_DIR to a folder of your own."
+        ) from error
+
+
+def _start(folder: Path) -> subprocess.Popen[bytes]:
     stop_server(folder)
-    account = server_account()
+    account = server_account(folder, programs())
+    note_opened(folder)
     _make_data_folder(folder, account)
     (folder / "pg_hba.conf").write_text(WHO_MAY_CONNECT, encoding="utf-8")
     (folder / "pg_ident.conf").write_text(f'{MAP} "{account.client}" all\n', encoding="utf-8")

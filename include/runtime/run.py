@@ -30,7 +30,7 @@ from runtime.airflow_api import AirflowApi
 from runtime.environment import LOOPBACK, airflow_environment, product_environment
 from runtime.failures import describe_failure
 from runtime.mail_sink import mail_sink
-from runtime.opened_folders import note_opened, opened_in_words
+from runtime.opened_folders import opened_in_words
 from runtime.options import SETTINGS_ERRORS, RunOptions, in_words
 from runtime.postgres import embedded_server
 from runtime.processes import Processes, airflow_processes, require_free_port, run_module, stop_left_over
@@ -89,7 +89,6 @@ def _run(*, once: bool) -> Outcome:
             say(f"ended {left_over} processes of an earlier run")
         require_free_port(options.port)
         say(f"state: {state.root}")
-        note_opened(state)
         databases = stack.enter_context(embedded_server(state.postgres))
         if opened := opened_in_words(state):
             say(opened)

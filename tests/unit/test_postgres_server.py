@@ -18,7 +18,7 @@ import pytest
 from future_skills.config import Settings
 from future_skills.database import fetch_value
 from runtime import postgres_account
-from runtime.opened_folders import note_opened, opened_in_words
+from runtime.opened_folders import opened_in_words
 from runtime.options import RunOptions
 from runtime.postgres import DATABASES, embedded_server
 from runtime.postgres_server import SOCKET_FOLDER, EmbeddedServerError, running_server, served, start_server, stop_server
@@ -68,6 +68,15 @@ def superuser(dsn: str) -> str:
 
 def modes_above(folder: Path) -> dict[Path, int]:
     return {parent: stat.S_IMODE(parent.stat().st_mode) for parent in folder.parents if parent.exists()}
+
+
+@pytest.fixture(autouse=True)
+def temporary_folder(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A temporary folder of each test's own: other tests start servers at the same time."""
+    with tempfile.TemporaryDirectory(prefix="fs-") as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr("tempfile.tempdir", folder)
+        yield Path(folder)
 
 
 def left_in_temporary_folder() -> set[Path]:
@@ -188,13 +197,22 @@ def test_below_a_private_folder_nothing_is_opened_and_no_account_is_made(tmp_pat
     assert len(pwd.getpwall()) == accounts
 
 
+def forbid_namespaces(monkeypatch) -> None:
+    """As in most containers."""
+    can_start = postgres_account._can_start
+
+    def without_namespaces(command: tuple[str, ...], *needed: Path) -> bool:
+        return command[0] != "unshare" and can_start(command, *needed)
+
+    monkeypatch.setattr(postgres_account, "_can_start", without_namespaces)
+
+
 @as_root
 def test_where_root_has_no_user_namespaces_another_account_runs_it(tmp_path, monkeypatch):
     folder = tmp_path / FOLDERS["long"] / "postgres"
     with served(folder):
         pass  # its files are root's
-    can_start = postgres_account._can_start
-    monkeypatch.setattr(postgres_account, "_can_start", lambda command: command[0] != "unshare" and can_start(command))
+    forbid_namespaces(monkeypatch)
     before = modes_above(folder)
     for _ in range(2):
         with served(folder) as server:
@@ -206,7 +224,7 @@ def test_where_root_has_no_user_namespaces_another_account_runs_it(tmp_path, mon
             (server.socket_folder / ".s.PGSQL.5432").chmod(0o777)
             assert "Peer authentication failed" in as_another_user(lambda dsn=dsn: superuser(dsn))
     assert modes_above(folder) == before
-    monkeypatch.setattr(postgres_account, "_can_start", lambda _: False)
+    monkeypatch.setattr(postgres_account, "_can_start", lambda *_: False)
     with pytest.raises(postgres_account.NoServerAccountError, match="run the same command as an ordinary user"):
         start_server(folder)
 
@@ -222,6 +240,35 @@ def test_an_ordinary_user_runs_it_himself(open_to_all):
             return superuser(databases["hr"]), (home / "demo" / "postgres").stat().st_uid
 
     assert as_another_user(run) == ("on", pwd.getpwnam(NOBODY).pw_uid)
+
+
+@as_root
+def test_root_starts_it_below_the_private_home_of_another_user(open_to_all):
+    home = open_to_all / "home"
+    home.mkdir(mode=0o700)
+    os.chown(home, pwd.getpwnam("games").pw_uid, -1)
+    folder = home / "checkout" / "var" / "demo" / "postgres"
+    before = modes_above(folder)
+    for _ in range(2):
+        with served(folder) as server:
+            assert superuser(server.dsn()) == "on"
+    assert {parent: mode for parent, mode in modes_above(folder).items() if parent in before} == before
+
+
+@as_root
+def test_a_folder_of_another_user_is_an_error_in_words(open_to_all):
+    folder = open_to_all / "postgres"
+    with served(folder):
+        pass
+
+    def start() -> str:
+        try:
+            start_server(folder)
+        except EmbeddedServerError as error:
+            return str(error)
+        return "started"
+
+    assert "set STATE_DIR to a folder of your own" in as_another_user(start)
 
 
 def earlier_version(folder: Path) -> None:
@@ -244,16 +291,16 @@ def test_a_state_that_an_earlier_version_opened_is_closed_and_its_folders_are_na
     earlier_version(state.postgres)
     try:
         assert "trust" in (state.postgres / "pg_hba.conf").read_text()
-        note_opened(state)
         with embedded_server(state.postgres) as databases:
             assert superuser(databases["hr"]) == "on"
             assert "trust" not in (state.postgres / "pg_hba.conf").read_text()
         said = opened_in_words(state)
         assert said is not None
-        (command,) = [line.strip() for line in said.splitlines() if line.strip().startswith("chmod go-rwx")]
-        assert str(private) in command.split()
+        assert f"chmod go-rwx {private}" in [line.strip() for line in said.splitlines()]
+        assert "chmod go-rwx /var/lib" not in said
         assert opened_in_words(state) == said
-        note_opened(state)  # the next start: the data folder is ours by now, and it is still said
+        with served(state.postgres):
+            pass  # the data folder is ours by now, and it is still said
         assert opened_in_words(state) == said
         (state.root / "opened_folders").unlink()
         assert opened_in_words(state) is None
@@ -262,11 +309,13 @@ def test_a_state_that_an_earlier_version_opened_is_closed_and_its_folders_are_na
             folder.chmod(mode)
 
 
-def test_a_state_of_this_version_is_said_to_be_open_by_nobody(tmp_path):
+@pytest.mark.parametrize("namespaces", [True, False])
+def test_a_state_of_this_version_is_not_said_to_be_open(tmp_path, monkeypatch, namespaces):
+    if not namespaces:
+        forbid_namespaces(monkeypatch)
     state = State(tmp_path / "demo")
     state.create()
     for _ in range(2):
-        note_opened(state)
         with served(state.postgres):
             assert opened_in_words(state) is None
 
