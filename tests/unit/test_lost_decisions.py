@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 
@@ -125,6 +126,15 @@ def test_decisions_that_were_deleted_are_not_said_to_be_echoes(company, store, s
     change(company, f"DELETE FROM {RECOMMENDATIONS} WHERE id <= 400")
     with pytest.raises(DatasetRejectedError, match=r"None of the 600 decisions .* became an echo"):
         exported(company, store, settings)
+
+
+def test_a_dataset_of_an_earlier_day_has_lost_nothing(company, store, settings):
+    exported(company, store, settings)
+    change(company, f"UPDATE {RECOMMENDATIONS} SET created_at = '2026-11-20Z' WHERE id <= 500")
+    exported(company, store, settings)
+    with pytest.raises(DatasetRejectedError, match="decisions fell") as refused:
+        exported(company, store, settings, date(2026, 11, 1))
+    assert refused.value.lost is None
 
 
 def test_a_refusal_for_another_reason_says_nothing_of_decisions(company, store, settings):

@@ -61,8 +61,8 @@ class LostDecisions:
             f"{self.echoes} of the {self.before} decisions of dataset {self.since} are echoes now: the HR application wrote "
             "recommendations over them that repeat predictions"
             if self.echoes
-            else f"none of the {self.before} decisions of dataset {self.since} became an echo of a prediction: the others were "
-            "deleted or moved"
+            else f"none of the {self.before} decisions of dataset {self.since} became an echo of a prediction: the missing ones "
+            "were deleted, moved, or set aside as bad rows (quarantine.csv)"
         )
         return f"{became[0].upper()}{became[1:]}. {self.shown}"
 
@@ -80,8 +80,8 @@ def find_lost_decisions(
     Looks each earlier decision up in the HR database as it is now, in the caller's transaction.
     """
     before, now = (earlier.manifest if earlier else manifest)["counts"]["decisions"], manifest["counts"]["decisions"]
-    if earlier is None or now >= before:
-        return None
+    if earlier is None or now >= before or manifest["as_of"] < earlier.manifest["as_of"]:
+        return None  # a dataset of an earlier day has fewer decisions by its date alone
     shown = shown_predictions(connection, manifest["horizon_years"])
     return LostDecisions(earlier.dataset_id, before, now, _became_echoes(connection, store, earlier, manifest), shown)
 

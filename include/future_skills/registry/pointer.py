@@ -23,8 +23,9 @@ COPY, POINTER = "future_skills_model.pkl", "future_skills_model.env"
 VERSION_LINE = "FUTURE_SKILLS_MODEL_VERSION="
 HOOK_SECONDS = 300
 PointerUse = Literal["written", "kept", "left behind", "none"]
-"""written: HR_POINTER=on. kept: nobody has decided, and there is one already, so it follows the champion as before. left behind:
-HR_POINTER=off, and there is one, which names what it named then. none: there is none, and none is written."""
+"""written: HR_POINTER=on. kept: HR_POINTER is not set, and both files are there, so they follow the champion as before. left
+behind: HR_POINTER=off, or one of the two was removed, and what is there names what it named then. none: neither is there, and
+neither is written."""
 
 
 class DeployHookError(FutureSkillsError):
@@ -35,9 +36,10 @@ def pointer_use(store: Store, settings: Settings) -> PointerUse:
     """What this installation does with the pointer."""
     if settings.hr_pointer == "on":
         return "written"
-    if not any(store.path(name).is_file() for name in (POINTER, COPY)):
+    there = [store.path(name).is_file() for name in (POINTER, COPY)]
+    if not any(there):
         return "none"
-    return "left behind" if settings.hr_pointer == "off" else "kept"
+    return "kept" if settings.hr_pointer is None and all(there) else "left behind"
 
 
 def pointer_in_words(use: PointerUse, named: str | None) -> str | None:
@@ -47,7 +49,7 @@ def pointer_in_words(use: PointerUse, named: str | None) -> str | None:
     follows, remedy = (
         ("follows each deployment, as under an earlier version", "then set HR_POINTER")
         if use == "kept"
-        else (f"no longer follows deployments (HR_POINTER=off), nor does {COPY}", "then remove both by hand")
+        else ("no longer follows deployments", f"then remove it and {COPY} by hand")
     )
     return (
         f"{POINTER} in the store names {named or 'a model'} and {follows}. An HR application that loads it gives other "

@@ -69,6 +69,17 @@ def test_one_that_was_removed_does_not_come_back_by_itself(bench):
     assert files(bench) == [POINTER, COPY]
 
 
+@pytest.mark.parametrize("removed", [POINTER, COPY])
+def test_one_of_the_two_files_does_not_bring_back_the_other(bench, removed):
+    deployed(under(bench, hr_pointer="on"), 1)
+    bench.store.path(removed).unlink()
+    unset = under(bench, hr_pointer=None)
+    assert pointer_use(unset.store, unset.settings) == "left behind"
+    assert watched(unset) is None
+    deployed(unset, 2)
+    assert removed not in files(bench)
+
+
 def test_off_leaves_what_is_there_as_it_is(bench):
     deployed(under(bench, hr_pointer="on"), 1)
     off = under(bench, hr_pointer="off")
@@ -79,7 +90,7 @@ def test_off_leaves_what_is_there_as_it_is(bench):
     assert use == "left behind"
     told = pointer_in_words(use, named_version(off.store))
     assert "names v1 and no longer follows deployments" in told
-    assert "remove both by hand" in told
+    assert "by hand" in told
     assert "set HR_POINTER" not in told  # it is set
 
 
@@ -115,8 +126,9 @@ def test_devops_is_warned_once_in_each_state_and_never_where_it_was_asked_for(be
     assert pointer_warning(settings, "kept", "v2")[0].message_id == kept.message_id
     for mail in (kept, behind):
         assert "v1" in words(mail)
-        assert "set HR_POINTER=off" in words(mail)
         assert "overwrites decisions of HR" in words(mail)
+    assert "Set HR_POINTER=off here" in words(kept)
+    assert "Set HR_POINTER=off" not in words(behind)
     french = settings.model_copy(update={"future_skills_language": "fr"})
     assert "écrase ensuite des décisions des RH" in words(pointer_warning(french, "kept", None)[0])
 
