@@ -16,6 +16,8 @@ SHOWN = ("host", "hostaddr", "port", "dbname")
 URI = re.compile(r"postgres(?:ql)?://(?P<authority>[^/?]*)(?P<rest>.*)", re.DOTALL)
 NAME_BYTES = 63
 """PostgreSQL cuts the name of a role after these, and tells what is left."""
+QUOTED, KEYWORD = re.compile(r"'(?:\\.|[^'\\])*'", re.DOTALL), re.compile(r"(?:^|\s)(\w+)\s*=")
+"""Of a keyword string: a value in quotes, and what stands before each value."""
 PORTS = re.compile(r"\d*(,\d*)*", re.ASCII)
 
 
@@ -25,7 +27,8 @@ class DsnError(FutureSkillsError):
     def __init__(self, setting: str) -> None:
         super().__init__(
             f"{setting} cannot be read: it is like postgresql://user:password@host:5432/database. Write characters such as "
-            "@ : / ? # % and spaces in the user and the password percent-encoded (@ is %40, / is %2F). This command asks for "
+            "@ : / ? # % and spaces in the user and the password percent-encoded (@ is %40, / is %2F); in a keyword string, put "
+            "the value in single quotes, with a backslash before a quote or a backslash. This command asks for "
             "a password and encodes it: python3 -c 'import getpass, urllib.parse; "
             'print(urllib.parse.quote(getpass.getpass(), safe=""))\''
         )
@@ -41,18 +44,22 @@ def read_dsn(dsn: str, setting: str = "HR_DSN") -> dict[str, str]:
         parts: dict[str, str] = parse_dsn(dsn)
     except (psycopg2.Error, UnicodeError):
         raise DsnError(setting) from None
-    if _is_ambiguous(dsn) or not PORTS.fullmatch(parts.get("port", "")):
+    if _is_ambiguous(dsn, parts) or not PORTS.fullmatch(parts.get("port", "")):
         raise DsnError(setting)
     return parts
 
 
-def _is_ambiguous(dsn: str) -> bool:
-    """May a password that is not percent-encoded reach into another part of this URI?
+def _is_ambiguous(dsn: str, parts: dict[str, str]) -> bool:
+    """May a password that is not encoded reach into another part?
 
-    It may where there is another `@` than the one behind the password, or one behind the first `/` or `?`.
+    In a URI where there is another `@` than the one behind the password, or one behind the first `/` or `?`; in a keyword
+    string where a keyword stands twice, or the database's name is a URI.
     """
     uri = URI.match(dsn)
-    return uri is not None and (uri["authority"].count("@") > 1 or "@" in uri["rest"])
+    if uri is not None:
+        return uri["authority"].count("@") > 1 or "@" in uri["rest"]
+    keywords = KEYWORD.findall(QUOTED.sub("''", dsn))
+    return len(keywords) > len(set(keywords)) or "://" in parts.get("dbname", "")
 
 
 def without_secrets(text: str, parts: dict[str, str]) -> str:

@@ -149,6 +149,24 @@ def test_what_libpq_takes_is_taken(dsn):
     assert database_name(dsn) == "people"
 
 
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        f"host=127.0.0.1 port=9 user={USER} password={HEAD} host={TAIL}",
+        f"host=127.0.0.1 dbname=people password={HEAD} dbname = {TAIL}",
+        f"host=127.0.0.1 dbname='postgresql://{USER}:{HEAD}@{TAIL}@h/db'",
+    ],
+)
+def test_a_keyword_string_that_may_be_read_in_two_ways_is_refused(dsn):
+    for call in (read_dsn, connect, database_name, hr_connection_json):
+        error = said(lambda call=call: call(dsn))
+        assert "HR_DSN cannot be read" in error
+        assert not [secret for secret in SECRETS if secret in error], error
+    for password in ("a://b", "host=x", "x=host=y"):
+        assert read_dsn(make_dsn(host="h", dbname="d", password=password))["password"] == password
+    assert read_dsn("host=h password='host=x host=y \\' host=z'")["host"] == "h"
+
+
 def test_the_setting_is_named():
     with pytest.raises(DsnError, match="HR_DASHBOARD_DSN cannot be read"):
         hr_connection_json(uri("a@b"), "HR_DASHBOARD_DSN")
