@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from orchestration.assets import CHAMPION, DATASET, PREDICTIONS, text_values
 from orchestration.connections import resources
 from orchestration.defaults import dag_arguments, settings
+from orchestration.mails import refusal_mailed
 from orchestration.measures import tell
 from orchestration.orders import requested_by
 from orchestration.refusals import trusted_extras
@@ -68,19 +69,13 @@ def future_skills_prediction():
 
     @task(trigger_rule=TriggerRule.NONE_FAILED)
     def audit(*, ti) -> str:
-        from future_skills.alerts.data_refusals import audit_alarm
-        from future_skills.prediction.audit import AuditFailedError, audit_batch
-        from orchestration.mails import send
+        from future_skills.prediction.audit import audit_batch
 
         batch_id = ti.xcom_pull(task_ids="plan", key="batch_id")
         if batch_id is None:
             raise AirflowSkipException("Nothing was planned.")
-        with resources() as work:
-            try:
-                return audit_batch(work.connection, work.store, work.settings, batch_id).batch_id
-            except AuditFailedError as failure:
-                send(work, audit_alarm(work.settings, failure))
-                raise
+        with resources() as work, refusal_mailed(work):
+            return audit_batch(work.connection, work.store, work.settings, batch_id).batch_id
 
     @task(outlets=[PREDICTIONS])
     def publish(batch_id: str, *, outlet_events) -> dict:

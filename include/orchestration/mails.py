@@ -29,14 +29,18 @@ def send(work: Resources, mails: list[Any]) -> None:
 
 @contextmanager
 def refusal_mailed(work: Resources) -> Iterator[None]:
-    """Mail that a dataset is refused since HR's decisions are fewer, beside the failure that the error makes of the task."""
-    from future_skills.alerts.data_refusals import dataset_refused
+    """Mail what a refused dataset or a batch that is held back means, beside the failure that the error makes of the task."""
+    from future_skills.alerts.data_refusals import audit_alarm, dataset_refused
     from future_skills.dataset.validation import DatasetRejectedError
+    from future_skills.prediction.audit import AuditFailedError
 
     try:
         yield
     except DatasetRejectedError as refusal:
         send(work, dataset_refused(work.settings, refusal))
+        raise
+    except AuditFailedError as failure:
+        send(work, audit_alarm(work.settings, failure))
         raise
 
 

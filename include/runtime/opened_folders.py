@@ -10,11 +10,10 @@ import stat
 from pathlib import Path
 
 from runtime.options import ROOT
+from runtime.postgres_account import MAP
 from runtime.state import State
 
 EVERYBODY = stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH
-MAP = "started_it"
-"""The name by which pg_ident.conf of this version maps whoever started the server to its roles."""
 OPEN_EVERYWHERE = {
     Path(name) for name in ("/usr/local", "/usr/share", "/usr/src", "/var/lib", "/var/local", "/var/opt", "/var/www")
 }

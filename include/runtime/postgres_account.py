@@ -15,6 +15,8 @@ from pathlib import Path
 from future_skills.domain import FutureSkillsError
 
 OVERFLOW_USER = Path("/proc/sys/kernel/overflowuid")
+MAP = "started_it"
+"""The name by which pg_ident.conf maps whoever started the server to its roles."""
 FILE_ACCESS = "-all,+dac_override"
 
 

@@ -23,8 +23,8 @@ import psutil
 from psycopg2.extensions import make_dsn
 
 from future_skills.domain import FutureSkillsError
-from runtime.opened_folders import MAP, note_opened
-from runtime.postgres_account import ServerAccount, server_account
+from runtime.opened_folders import note_opened
+from runtime.postgres_account import MAP, ServerAccount, server_account
 
 VERSION = "18"
 """PostgreSQL's major version; the package has another one beside it, for upgrades."""

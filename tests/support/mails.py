@@ -63,11 +63,11 @@ def evaluation(*, accuracy_known=True) -> EvaluationRow:
 
 SHOWN = ShownPredictions(published=1_200, overwritten=600, others=0)
 UNTOUCHED = ShownPredictions(published=1_800, overwritten=0, others=0)
-LOST = LostDecisions("dataset-a", before=1_504, now=378, echoes=1_126, shown=SHOWN)
+LOST = LostDecisions("dataset-a", before=1_504, now=378, echoes=1_126)
 
 
-def refused_dataset(lost=LOST) -> DatasetRejectedError:
-    return DatasetRejectedError(DATASET, ["decisions fell from 1504 to 378 since the last dataset"], lost)
+def refused_dataset(lost=LOST, shown=SHOWN) -> DatasetRejectedError:
+    return DatasetRejectedError(DATASET, ["decisions fell from 1504 to 378 since the last dataset"], lost, shown)
 
 
 def failed_audit(*unusual, lost=None, shown=UNTOUCHED) -> AuditFailedError:

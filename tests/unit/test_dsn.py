@@ -85,6 +85,20 @@ def test_a_password_that_is_not_encoded_is_shown_nowhere(password):
     assert name == "people"  # libpq reads this one as it is meant
 
 
+def refused(command: str, **environment: str) -> str:
+    """What a command of the runtime that ends with an error prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", *f"runtime.{command}".split()],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "include"), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    return done.stdout + done.stderr
+
+
 @pytest.mark.parametrize(
     "command, password",
     [
@@ -96,17 +110,7 @@ def test_a_password_that_is_not_encoded_is_shown_nowhere(password):
     ],
 )
 def test_the_commands_tell_how_to_encode_it(command, password, tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT / "include"), "HR_DSN": uri(password), "STATE_DIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, "-m", *f"runtime.{command}".split()],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 1
+    output = refused(command, HR_DSN=uri(password), STATE_DIR=str(tmp_path))
     assert not [secret for secret in SECRETS if secret in output], output
     assert "HR_DSN cannot be read" in output
     assert "percent-encoded (@ is %40" in output
@@ -270,8 +274,6 @@ def test_several_servers_are_refused_without_a_number_that_may_be_a_password(set
 )
 def test_the_dsn_of_the_dashboard_is_read_before_anything_starts(command, wrong, reason, tmp_path):
     environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT / "include"),
         "HR_DSN": uri(quote(f"{HEAD}@{TAIL}", safe="")),
         "HR_DASHBOARD_DSN": wrong,
         "STATE_DIR": str(tmp_path / "state"),
@@ -280,16 +282,7 @@ def test_the_dsn_of_the_dashboard_is_read_before_anything_starts(command, wrong,
         "SIGNING_KEY_ID": "k1",
         "FUTURE_SKILLS_USERS": json.dumps([{"name": "admin", "role": "Admin", "password": "a long password"}]),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", *f"runtime.{command}".split()],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    output = done.stdout + done.stderr
-    assert done.returncode == 1
+    output = refused(command, **environment)
     assert "HR_DASHBOARD_DSN" in output
     assert reason in output
     assert not [secret for secret in SECRETS if secret in output], output

@@ -30,6 +30,7 @@ def dataset_refused(settings: Settings, refusal: DatasetRejectedError) -> list[M
         dataset_id=refusal.dataset_id,
         problems=refusal.problems,
         lost=refusal.lost,
+        shown=refusal.shown,
         link=dashboard_link(settings),
     )
 

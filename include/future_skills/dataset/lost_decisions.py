@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
 from future_skills.config import read_sql
 from future_skills.database import fetch_row, fetch_value
 from future_skills.dataset.files import from_csv
+from future_skills.dataset.snapshot import snapshot_sql
 from future_skills.domain import SIGNATURE
 from future_skills.ledger.datasets import DatasetRow, get_dataset
 from future_skills.ledger.versions import EvaluationRow, get_version
@@ -46,30 +46,25 @@ class ShownPredictions:
 class LostDecisions:
     """Decisions were fewer in a dataset (`now`) than in an earlier one (`before`, of dataset `since`).
 
-    `echoes` of the earlier ones are copies of predictions by now; `shown` is what the HR application shows meanwhile.
+    `echoes` of the earlier ones are copies of predictions by now.
     """
 
     since: str
     before: int
     now: int
     echoes: int
-    shown: ShownPredictions
 
     def __str__(self) -> str:
-        """Two sentences, for errors."""
-        became = (
-            f"{self.echoes} of the {self.before} decisions of dataset {self.since} are echoes now: the HR application wrote "
-            "recommendations over them that repeat predictions"
-            if self.echoes
-            else f"none of the {self.before} decisions of dataset {self.since} became an echo of a prediction: the missing ones "
-            "were deleted, moved, or set aside as bad rows (quarantine.csv)"
+        """One sentence, for errors."""
+        if self.echoes:
+            return (
+                f"{self.echoes} of the {self.before} decisions of dataset {self.since} are echoes now: the HR application wrote "
+                "recommendations over them that repeat predictions."
+            )
+        return (
+            f"None of the {self.before} decisions of dataset {self.since} became an echo of a prediction: the missing ones "
+            "were deleted, moved, or set aside as bad rows (quarantine.csv)."
         )
-        return f"{became[0].upper()}{became[1:]}. {self.shown}"
-
-
-def snapshot_sql(name: str) -> sql.Composed:
-    """The text of `include/sql/snapshot/<name>.sql`, with the condition that makes an echo in place of {echo}."""
-    return sql.SQL(read_sql(f"snapshot/{name}")).format(echo=sql.SQL(read_sql("snapshot/echo").rstrip()))
 
 
 def find_lost_decisions(
@@ -79,11 +74,12 @@ def find_lost_decisions(
 
     Looks each earlier decision up in the HR database as it is now, in the caller's transaction.
     """
-    before, now = (earlier.manifest if earlier else manifest)["counts"]["decisions"], manifest["counts"]["decisions"]
-    if earlier is None or now >= before or manifest["as_of"] < earlier.manifest["as_of"]:
+    if earlier is None or manifest["as_of"] < earlier.manifest["as_of"]:
         return None  # a dataset of an earlier day has fewer decisions by its date alone
-    shown = shown_predictions(connection, manifest["horizon_years"])
-    return LostDecisions(earlier.dataset_id, before, now, _became_echoes(connection, store, earlier, manifest), shown)
+    before, now = earlier.manifest["counts"]["decisions"], manifest["counts"]["decisions"]
+    if now >= before:
+        return None
+    return LostDecisions(earlier.dataset_id, before, now, _became_echoes(connection, store, earlier, manifest))
 
 
 def _became_echoes(connection: Connection, store: Store, earlier: DatasetRow, manifest: dict[str, Any]) -> int:

@@ -5,10 +5,11 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+from psycopg2 import sql
 from psycopg2.extensions import connection as Connection
 
+from future_skills.config import read_sql
 from future_skills.database import fetch_frame, fetch_row, fetch_value
-from future_skills.dataset.lost_decisions import snapshot_sql
 from future_skills.dataset.screening import OPTIONAL_VIEWS, REJECTED_COLUMNS, screen
 from future_skills.domain import LEDGER_SCHEMA, SIGNATURE
 
@@ -53,6 +54,11 @@ class SnapshotReading:
     rejected: pd.DataFrame
     left_out: dict[str, int]
     source_rows: dict[str, int]
+
+
+def snapshot_sql(name: str) -> sql.Composed:
+    """The text of `include/sql/snapshot/<name>.sql`, with the condition that makes an echo in place of {echo}."""
+    return sql.SQL(read_sql(f"snapshot/{name}")).format(echo=sql.SQL(read_sql("snapshot/echo").rstrip()))
 
 
 def read_snapshot(connection: Connection, as_of: date) -> SnapshotReading:

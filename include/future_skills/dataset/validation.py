@@ -12,7 +12,7 @@ from future_skills.config import Settings
 from future_skills.database import execute, fetch_value
 from future_skills.dataset.contract import schema_problems, size_problems
 from future_skills.dataset.files import from_csv
-from future_skills.dataset.lost_decisions import LostDecisions, find_lost_decisions
+from future_skills.dataset.lost_decisions import LostDecisions, ShownPredictions, find_lost_decisions, shown_predictions
 from future_skills.dataset.reading import read_files, read_manifest
 from future_skills.dataset.role_split import assign_roles
 from future_skills.domain import FutureSkillsError
@@ -22,12 +22,17 @@ from future_skills.store.artifacts import Store
 
 
 class DatasetRejectedError(FutureSkillsError):
-    """A dataset breaks its contract: nothing is trained on it or predicted from it. `lost` tells when decisions are fewer."""
+    """A dataset breaks its contract: nothing is trained on it or predicted from it.
 
-    def __init__(self, dataset_id: str, problems: list[str], lost: LostDecisions | None) -> None:
-        why = f" {lost}" if lost else ""
+    When decisions are fewer than before, `lost` tells what became of them, and `shown` what HR sees meanwhile.
+    """
+
+    def __init__(
+        self, dataset_id: str, problems: list[str], lost: LostDecisions | None = None, shown: ShownPredictions | None = None
+    ) -> None:
+        why = f" {lost} {shown}" if lost else ""
         super().__init__(f"The dataset {dataset_id} is refused: {'; '.join(problems)}.{why} Mend the HR data, then export again.")
-        self.dataset_id, self.problems, self.lost = dataset_id, problems, lost
+        self.dataset_id, self.problems, self.lost, self.shown = dataset_id, problems, lost, shown
 
 
 def validate_dataset(
@@ -60,7 +65,8 @@ def validate_dataset(
     if problems:
         with connection:
             lost = find_lost_decisions(connection, store, last, manifest)
-        raise DatasetRejectedError(dataset_id, problems, lost)
+            shown = shown_predictions(connection, settings.horizon_years) if lost else None
+        raise DatasetRejectedError(dataset_id, problems, lost, shown)
     rejected = from_csv(store.read(f"{uri}/quarantine.csv"))
     with connection:
         start_chain(connection, dataset_id, origin, requested_by, dag_run_id)

@@ -91,8 +91,8 @@ def audit_batch(connection: Connection, store: Store, settings: Settings, batch_
         message = f"Batch {batch_id} is not published: " + "; ".join(findings) + "."
         with connection:
             lost = _lost_decisions(connection, store, batch)
-            shown = lost.shown if lost else shown_predictions(connection, batch.horizon_years)
-        raise AuditFailedError(f"{message} {lost or shown}", batch, unusual, lost=lost, shown=shown)
+            shown = shown_predictions(connection, batch.horizon_years)
+        raise AuditFailedError(" ".join(map(str, filter(None, (message, lost, shown)))), batch, unusual, lost=lost, shown=shown)
     write_monitoring(store, settings, batch, shards)
     with connection:
         execute(
